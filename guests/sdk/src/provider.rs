@@ -1,0 +1,69 @@
+//! What can be asked of a Provider, and the checks that many types share.
+
+use crate::{Address, Origin, Provider};
+
+impl Provider {
+    /// Whether its Secret has a value for this key.
+    #[must_use]
+    pub fn has_secret(&self, key: &str) -> bool {
+        self.secret_keys.iter().any(|name| name == key)
+    }
+
+    /// The first of these keys for which its Secret has a value.
+    #[must_use]
+    pub fn first_secret<'a>(&self, keys: &[&'a str]) -> Option<&'a str> {
+        keys.iter().find(|key| self.has_secret(key)).copied()
+    }
+
+    /// The origin of its address; none when there is no address or it is no URL.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        match &self.address {
+            Some(Address::Url(origin)) => Some(origin),
+            Some(Address::Name(_)) | None => None,
+        }
+    }
+
+    /// What is wrong with an address that has to be an `http://` or `https://` URL.
+    #[must_use]
+    pub fn http_address_problem(&self) -> Option<String> {
+        const CHANGE: &str = "set spec.address, or `address` in the Secret, to a URL that starts with https:// or http://";
+        let wrong = match &self.address {
+            Some(Address::Url(origin)) => match origin.scheme.as_str() {
+                "http" | "https" => return None,
+                scheme => ["the address begins with ", scheme, "://"].concat(),
+            },
+            Some(Address::Name(_)) => "the address is not a URL".to_owned(),
+            None => "there is no address".to_owned(),
+        };
+        Some([wrong.as_str(), ": ", CHANGE].concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{provider, url};
+
+    #[test]
+    fn an_address_is_an_http_url() {
+        let check = |address, expected: Option<&str>| {
+            let problem = provider(address, &[]).http_address_problem();
+            let problem = problem.as_deref().and_then(|text| text.split(": set ").next());
+            assert_eq!(problem, expected);
+        };
+        check(url("https", "hooks.example"), None);
+        check(url("http", "hooks.example"), None);
+        check(url("nats", "hooks.example"), Some("the address begins with nats://"));
+        check(Some(Address::Name("project".to_owned())), Some("the address is not a URL"));
+        check(None, Some("there is no address"));
+    }
+
+    #[test]
+    fn the_first_key_with_a_value_is_taken() {
+        let provider = provider(None, &["password", "token"]);
+        assert_eq!(provider.first_secret(&["token", "password"]), Some("token"));
+        assert_eq!(provider.first_secret(&["none", "password"]), Some("password"));
+        assert_eq!(provider.first_secret(&["none"]), None);
+    }
+}
