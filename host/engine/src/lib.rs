@@ -1,0 +1,28 @@
+//! WebAssembly and nothing else: compiles provider modules, checks what they import and export, and calls each delivery
+//! in a fresh sandbox with limits.
+//!
+//! It knows no network, no cluster and no secret: what a module with permissions may see comes from a [`Disclosure`]
+//! that the caller hands over with each call. WIT types stay inside `since_*.rs`; all others speak the words of
+//! [`herald_core::formatter`].
+
+mod call;
+mod description;
+mod engine;
+mod error;
+mod load;
+mod module;
+mod sandbox;
+mod settings;
+mod since_v0_1_0;
+mod trap;
+mod unchecked;
+
+#[cfg(test)]
+mod tests;
+
+pub use description::BadDescription;
+pub use engine::{Engine, StartEngineError};
+pub use error::{CallError, Cause, Limit, LoadError};
+pub use module::Module;
+pub use sandbox::Disclosure;
+pub use settings::Settings;

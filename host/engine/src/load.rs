@@ -1,0 +1,175 @@
+//! The way from bytes to a module: each step, and what is wrong when it fails.
+//!
+//! It must not know the interface's types.
+
+use std::sync::Arc;
+
+use herald_core::formatter::{Description, Permission};
+use sha2::{Digest as _, Sha256};
+use tokio::task;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::call::Caller;
+use crate::description;
+use crate::engine::Shared;
+use crate::error::LoadError;
+use crate::sandbox::{Nothing, Sandbox};
+use crate::since_v0_1_0::{self, Exports, Functions, Import};
+
+/// The versions of the interface that this host serves.
+const KNOWN: &[&str] = &[since_v0_1_0::VERSION];
+
+/// A component that passed every step.
+pub(crate) struct Loaded {
+    pub(crate) caller: Caller,
+    pub(crate) functions: Functions,
+    pub(crate) description: Description,
+    pub(crate) permissions: Vec<Permission>,
+    pub(crate) digest: String,
+    pub(crate) size: usize,
+}
+
+pub(crate) async fn load(
+    shared: Arc<Shared>,
+    wasm: Vec<u8>,
+    granted: &[Permission],
+) -> Result<Loaded, LoadError> {
+    let size = wasm.len();
+    let (component, digest) = compile(&shared, wasm).await?;
+    let exports = find_exports(&shared.wasm, &component)?;
+    let (pre, permissions) = link(&shared.wasm, &component, granted)?;
+    let caller = Caller::new(shared, pre);
+    let functions = check_types(&caller, exports).await?;
+    let description = describe(&caller, &functions).await?;
+    description::validate(&description).map_err(LoadError::BadDescription)?;
+    Ok(Loaded { caller, functions, description, permissions, digest, size })
+}
+
+/// Compiles on a thread for such work: it takes from 10 ms to seconds.
+async fn compile(shared: &Shared, wasm: Vec<u8>) -> Result<(Component, String), LoadError> {
+    if let Some(found) = not_a_component(&wasm) {
+        return Err(LoadError::NotAComponent { found });
+    }
+    let _turn = shared.compiling.lock().await;
+    let engine = shared.wasm.clone();
+    let work = task::spawn_blocking(move || {
+        let component = Component::from_binary(&engine, &wasm)?;
+        // Otherwise the first call would do this.
+        component.initialize_copy_on_write_image()?;
+        Ok((component, digest(&wasm)))
+    });
+    match work.await {
+        Ok(Ok(compiled)) => Ok(compiled),
+        Ok(Err(error)) => Err(LoadError::Compile(wasmtime::Error::into(error))),
+        Err(panic) => Err(LoadError::Compile(panic.into())),
+    }
+}
+
+/// What the bytes are if they are no component; their first eight bytes tell.
+fn not_a_component(wasm: &[u8]) -> Option<&'static str> {
+    match wasm.get(..8) {
+        Some([b'\0', b'a', b's', b'm', _, _, 1, 0]) => None,
+        Some([b'\0', b'a', b's', b'm', ..]) => {
+            Some("a core module; make a component of it with the SDK's tool")
+        }
+        _ if wasm.is_empty() => Some("an empty file"),
+        _ => Some("a file of another format"),
+    }
+}
+
+fn digest(wasm: &[u8]) -> String {
+    let hex: String = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// Finds the functions of the interface, or says why there are none.
+fn find_exports(engine: &wasmtime::Engine, component: &Component) -> Result<Exports, LoadError> {
+    Exports::find(component).map_err(|name| {
+        let formatter = format!("{}formatter@", since_v0_1_0::PACKAGE);
+        let ty = component.component_type();
+        let found = ty
+            .exports(engine)
+            .find_map(|(name, _)| name.strip_prefix(&formatter).map(str::to_owned));
+        match found {
+            Some(found) if !KNOWN.contains(&found.as_str()) => {
+                LoadError::UnsupportedInterface { found, known: KNOWN }
+            }
+            _ => LoadError::MissingExport { name, known: KNOWN },
+        }
+    })
+}
+
+/// Offers the component what it imports, so far as it may have that.
+fn link(
+    engine: &wasmtime::Engine,
+    component: &Component,
+    granted: &[Permission],
+) -> Result<(InstancePre<Sandbox>, Vec<Permission>), LoadError> {
+    let types = |error: wasmtime::Error| LoadError::Types(error.into());
+    let mut linker = Linker::new(engine);
+    let mut permissions = Vec::new();
+    for (name, _) in component.component_type().imports(engine) {
+        let import =
+            Import::named(name).ok_or_else(|| LoadError::UnknownImport(name.to_owned()))?;
+        if let Import::Permission(permission) = import {
+            if !granted.contains(&permission) {
+                return Err(LoadError::NotPermitted(permission));
+            }
+            permissions.push(permission);
+        }
+        import.link(&mut linker).map_err(types)?;
+    }
+    permissions.sort_unstable();
+    Ok((linker.instantiate_pre(component).map_err(types)?, permissions))
+}
+
+/// Compares the types of the functions with those of the interface. Only an instance has them.
+async fn check_types(caller: &Caller, exports: Exports) -> Result<Functions, LoadError> {
+    let mut call = caller.begin(Arc::new(Nothing)).await;
+    let result = caller.in_time(call.instantiate()).await;
+    let instance = call.settle(result).map_err(LoadError::Instantiate)?;
+    exports.check_types(&mut call.store, &instance).map_err(|error| LoadError::Types(error.into()))
+}
+
+async fn describe(caller: &Caller, functions: &Functions) -> Result<Description, LoadError> {
+    let mut call = caller.begin(Arc::new(Nothing)).await;
+    let result = caller
+        .in_time(async {
+            let instance = call.instantiate().await?;
+            functions.describe(&mut call.store, &instance).await
+        })
+        .await;
+    call.settle(result).map_err(LoadError::Describe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_component_is_told_by_its_first_bytes() {
+        let check = |bytes: &[u8], found: Option<&str>| {
+            assert_eq!(
+                not_a_component(bytes).is_none(),
+                found.is_none(),
+                "{}",
+                bytes.escape_ascii()
+            );
+            if let (Some(says), Some(found)) = (not_a_component(bytes), found) {
+                assert!(says.contains(found), "{says}");
+            }
+        };
+        check(b"\0asm\x0d\0\x01\0", None);
+        check(b"\0asm\x01\0\0\0", Some("core module"));
+        check(b"", Some("empty"));
+        check(b"(component)", Some("another format"));
+    }
+
+    #[test]
+    fn a_digest_names_its_hash() {
+        assert_eq!(
+            digest(b""),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! A loaded module: what it says of itself, and its two questions.
+//!
+//! It must not know the interface's types or what a call may cost.
+
+use std::fmt;
+use std::sync::Arc;
+
+use herald_core::formatter::{Action, Delivery, Description, Failure, Permission, ProviderView};
+
+use crate::engine::Shared;
+use crate::error::{CallError, LoadError};
+use crate::load::{self, Loaded};
+use crate::sandbox::Disclosure;
+use crate::since_v0_1_0;
+
+/// A module that can be called. Clones share everything.
+#[derive(Clone)]
+pub struct Module {
+    inner: Arc<Loaded>,
+}
+
+impl Module {
+    pub(crate) async fn load(
+        shared: Arc<Shared>,
+        wasm: Vec<u8>,
+        granted: &[Permission],
+    ) -> Result<Module, LoadError> {
+        Ok(Module { inner: Arc::new(load::load(shared, wasm, granted).await?) })
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.inner.description
+    }
+
+    /// The permissions that it asks for, sorted; all of them were granted.
+    #[must_use]
+    pub fn permissions(&self) -> &[Permission] {
+        &self.inner.permissions
+    }
+
+    /// The SHA-256 of the component, as `sha256:` and hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.inner.digest
+    }
+
+    /// The size of the component in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.inner.size
+    }
+
+    /// The version of the interface that it is made for.
+    #[must_use]
+    pub fn interface(&self) -> &str {
+        since_v0_1_0::VERSION
+    }
+
+    /// Everything wrong with a Provider that can be told without an event; an empty list makes it ready.
+    ///
+    /// # Errors
+    ///
+    /// When the module fails or meets a limit.
+    pub async fn check(
+        &self,
+        provider: &ProviderView,
+        disclosure: Arc<dyn Disclosure>,
+    ) -> Result<Vec<String>, CallError> {
+        let Loaded { caller, functions, .. } = &*self.inner;
+        let mut call = caller.begin(disclosure).await;
+        let result = caller
+            .in_time(async {
+                let instance = call.instantiate().await?;
+                functions.check(&mut call.store, &instance, provider).await
+            })
+            .await;
+        call.settle(result)
+    }
+
+    /// What to do next for a delivery.
+    ///
+    /// # Errors
+    ///
+    /// When the module fails or meets a limit. That it refuses the delivery is an answer.
+    pub async fn next(
+        &self,
+        delivery: &Delivery,
+        disclosure: Arc<dyn Disclosure>,
+    ) -> Result<Result<Action, Failure>, CallError> {
+        let Loaded { caller, functions, .. } = &*self.inner;
+        let mut call = caller.begin(disclosure).await;
+        let result = caller
+            .in_time(async {
+                let instance = call.instantiate().await?;
+                functions.next(&mut call.store, &instance, delivery).await
+            })
+            .await;
+        call.settle(result)
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("digest", &self.inner.digest).finish_non_exhaustive()
+    }
+}
