@@ -1,0 +1,90 @@
+//! Compiles `guests/` to WebAssembly and wraps each core module as a component, so that the binary can embed them.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo configures build scripts through the environment"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// Folders of `guests/` that are no provider type.
+const LIBRARIES: [&str; 2] = ["alloc", "sdk"];
+const TARGET: &str = "wasm32-unknown-unknown";
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let guests = root.join("guests");
+    println!("cargo:rerun-if-changed={}", root.join("wit").display());
+    println!("cargo:rerun-if-changed={}", guests.join("Cargo.toml").display());
+    println!("cargo:rerun-if-changed={}", guests.join("Cargo.lock").display());
+
+    let mut types = Vec::new();
+    for entry in fs::read_dir(&guests).expect("guests/ is readable") {
+        let folder = entry.expect("guests/ is readable").path();
+        if !folder.join("Cargo.toml").is_file() {
+            continue;
+        }
+        println!("cargo:rerun-if-changed={}", folder.display());
+        let name = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("folder names are UTF-8")
+            .to_owned();
+        if !LIBRARIES.contains(&name.as_str()) {
+            types.push(name);
+        }
+    }
+    types.sort();
+
+    let target = out.join("guests");
+    compile(&guests, &target);
+    let mut code = String::from(
+        "/// Every provider type and its component.\npub(super) const MODULES: &[(&str, &[u8])] = &[\n",
+    );
+    for name in types {
+        let core = target
+            .join(TARGET)
+            .join("release")
+            .join(format!("{}.wasm", name.replace(['.', '-'], "_")));
+        let component = out.join(format!("{name}.component.wasm"));
+        wrap(&core, &component);
+        code.push_str(&format!("    ({name:?}, include_bytes!({component:?})),\n"));
+    }
+    code.push_str("];\n");
+    fs::write(out.join("builtin.rs"), code).expect("OUT_DIR is writable");
+}
+
+fn compile(guests: &Path, target: &Path) {
+    let status = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"))
+        .current_dir(guests)
+        .args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"])
+        .arg(target)
+        // The guests' stack is one page: a call's memory is then a page or two, which is what a fresh instance costs.
+        .env("RUSTFLAGS", "-C link-arg=-zstack-size=65536")
+        // Flags and wrappers meant for the host would reach the guests through these.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .status()
+        .expect("cargo runs");
+    assert!(
+        status.success(),
+        "guests/ did not compile; is the target there? Run: rustup target add {TARGET}"
+    );
+}
+
+fn wrap(core: &Path, component: &Path) {
+    let module = fs::read(core).unwrap_or_else(|err| {
+        panic!(
+            "{}: {err}; the package of a guest is named like its folder, with - for a dot",
+            core.display()
+        )
+    });
+    let bytes = wit_component::ComponentEncoder::default()
+        .module(&module)
+        .and_then(|encoder| encoder.validate(true).encode())
+        .unwrap_or_else(|err| panic!("{}: {err:?}", core.display()));
+    fs::write(component, bytes).expect("OUT_DIR is writable");
+}

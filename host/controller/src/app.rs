@@ -1,0 +1,326 @@
+//! Puts the rooms together and takes them apart again: the only file that knows all of them.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use herald_core::delivery::JournalId;
+use herald_core::policy::AddressPolicy;
+use herald_core::retry::RetryPolicy;
+use herald_engine::StartEngineError;
+use herald_journal::{Health, Journal, OpenError, Recovered};
+use serde_json::json;
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::catalog::CatalogStore;
+use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
+use crate::egress::{HttpTransport, SendError};
+use crate::modules::{self, LoadModuleError, Modules};
+use crate::router::Router;
+use crate::server::{self, ListenAddr, ListenError, Listener, Readiness};
+use crate::sources::folder::{Folder, FolderError, Loaded, Mistake};
+use crate::telemetry::Metrics;
+
+/// What `herald serve` was told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder with the manifests.
+    pub config_dir: PathBuf,
+    /// The folder of the journal.
+    pub data_dir: PathBuf,
+    /// Where events are taken.
+    pub events_addr: ListenAddr,
+    /// Where health is told.
+    pub health_addr: ListenAddr,
+    /// Where metrics are told.
+    pub metrics_addr: ListenAddr,
+    /// How long an identical event is a duplicate.
+    pub rate_limit_interval: Duration,
+    /// Whether Providers may reach this machine.
+    pub allow_loopback: bool,
+    /// Whether events reach only Alerts of their own namespace.
+    pub no_cross_namespace_refs: bool,
+    /// How long attempts under way may go on when the service ends.
+    pub shutdown_grace: Duration,
+}
+
+/// Why the service does not start.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The folder of the manifests cannot be read.
+    #[error("cannot read the manifests")]
+    Folder(#[source] FolderError),
+    /// There are mistakes in the manifests.
+    #[error("{} in the manifests; correct them and start again:\n{}", counted(mistakes.len()), mistakes.join("\n"))]
+    Manifests {
+        /// A line for each.
+        mistakes: Vec<String>,
+    },
+    /// WebAssembly does not run here.
+    #[error("cannot start the module engine")]
+    Engine(#[source] StartEngineError),
+    /// A built-in module does not load.
+    #[error("cannot load the modules")]
+    Modules(#[source] LoadModuleError),
+    /// The journal cannot be opened.
+    #[error("cannot open the journal")]
+    Journal(#[source] OpenError),
+    /// No requests can be sent.
+    #[error("cannot prepare outgoing connections")]
+    Transport(#[source] SendError),
+    /// An address cannot be listened on.
+    #[error("cannot listen")]
+    Listen(#[source] ListenError),
+    /// The file with the addresses cannot be written.
+    #[error("cannot write {}", path.display())]
+    Addresses {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The process cannot wait for signals.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+}
+
+fn counted(mistakes: usize) -> String {
+    if mistakes == 1 {
+        "there is a mistake".to_owned()
+    } else {
+        format!("there are {mistakes} mistakes")
+    }
+}
+
+/// Runs the service until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// It could not start; nothing was accepted then.
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    let (folder, loaded) = Folder::read(&config.config_dir).map_err(ServeError::Folder)?;
+    let engine = modules::engine().map_err(ServeError::Engine)?;
+    let modules = Arc::new(Modules::built_in(&engine).await.map_err(ServeError::Modules)?);
+    let catalog = Arc::new(CatalogStore::new(checked(loaded, &modules, &metrics).await?));
+
+    let settings =
+        herald_journal::Settings { dedup_window: config.rate_limit_interval, ..Default::default() };
+    let (journal, recovered) =
+        Journal::open(&config.data_dir, settings).await.map_err(ServeError::Journal)?;
+    let policy = AddressPolicy { allow_loopback: config.allow_loopback, allow_private: true };
+    let transport = HttpTransport::new(policy).map_err(ServeError::Transport)?;
+    let options = Options { no_cross_namespace_refs: config.no_cross_namespace_refs };
+    let journal_id = JournalId::from_bytes(journal.id());
+    let memory = delivery::memory(&journal);
+    let attempts = Arc::new(Attempts::new(
+        Arc::clone(&catalog),
+        Arc::clone(&modules),
+        transport,
+        memory,
+        journal_id,
+        options,
+    ));
+    let recorder = Arc::new(Recorder {
+        journal: journal.clone(),
+        policy: RetryPolicy::default(),
+        metrics: metrics.clone(),
+    });
+    let dispatcher = Dispatcher::start(attempts, recorder, delivery::Settings::default());
+
+    let listeners = Listeners::bind(&config).await?;
+    listeners.announce(&config)?;
+    let ending = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let routing = tokio::spawn(route(
+        Router {
+            journal: journal.clone(),
+            catalog: Arc::clone(&catalog),
+            dispatcher: dispatcher.clone(),
+        },
+        recovered,
+    ));
+    listeners.serve(&config, &journal, &metrics, &tasks, &ending);
+    tasks.spawn(follow(folder, catalog, modules, metrics, ending.clone()));
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: no more events are taken");
+    ending.cancel();
+    tasks.close();
+    tasks.wait().await;
+    if !dispatcher.drain(config.shutdown_grace).await {
+        tracing::warn!(
+            "some attempts did not end within the grace period; they are made again at the next start"
+        );
+    }
+    routing.abort();
+    journal.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The catalog of what was read at start, if nothing is wrong with it.
+async fn checked(
+    loaded: Loaded,
+    modules: &Modules,
+    metrics: &Metrics,
+) -> Result<crate::catalog::Catalog, ServeError> {
+    let mistakes = mistakes(&loaded, modules).await;
+    metrics.catalog(loaded.catalog.providers.len(), loaded.catalog.alerts.len(), mistakes.len());
+    if !mistakes.is_empty() {
+        return Err(ServeError::Manifests { mistakes });
+    }
+    let (providers, alerts) = (loaded.catalog.providers.len(), loaded.catalog.alerts.len());
+    tracing::info!(providers, alerts, "the manifests are read");
+    if alerts == 0 {
+        tracing::warn!("no Alert is configured, so every event is accepted and goes nowhere");
+    }
+    Ok(loaded.catalog)
+}
+
+/// Everything wrong with the manifests, what the modules find included.
+async fn mistakes(loaded: &Loaded, modules: &Modules) -> Vec<String> {
+    let mut lines: Vec<String> = loaded.mistakes.iter().map(Mistake::to_string).collect();
+    let mut providers: Vec<_> = loaded.catalog.providers.iter().collect();
+    providers.sort_by_key(|(key, _)| key.to_string());
+    for (key, provider) in providers {
+        // What is wrong already is said already, and a module could only say it again.
+        if !provider.problems.is_empty() {
+            continue;
+        }
+        let place =
+            loaded.origin(key).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
+        for problem in modules.check(provider).await {
+            lines.push(format!("{place}Provider {key}: {problem}"));
+        }
+    }
+    lines
+}
+
+/// Routes what the journal hands over, until the process ends.
+async fn route(router: Router, mut recovered: Recovered) {
+    if recovered.n_open > 0 || !recovered.waiting.is_empty() {
+        tracing::info!(
+            events = recovered.n_open,
+            deliveries = recovered.waiting.len(),
+            "going on with what was not finished"
+        );
+    }
+    for row in recovered.waiting.drain(..) {
+        router.dispatcher.resume(row);
+    }
+    while let Some(stored) = recovered.events.recv().await {
+        router.take(stored).await;
+    }
+}
+
+/// Takes over changes to the folder until the service ends.
+async fn follow(
+    folder: Folder,
+    catalog: Arc<CatalogStore>,
+    modules: Arc<Modules>,
+    metrics: Metrics,
+    ending: CancellationToken,
+) {
+    let take_over = |loaded: Loaded| {
+        let (catalog, modules, metrics) =
+            (Arc::clone(&catalog), Arc::clone(&modules), metrics.clone());
+        async move {
+            let mistakes = mistakes(&loaded, &modules).await;
+            for mistake in &mistakes {
+                tracing::error!("{mistake}");
+            }
+            let (providers, alerts) = (loaded.catalog.providers.len(), loaded.catalog.alerts.len());
+            metrics.catalog(providers, alerts, mistakes.len());
+            catalog.replace(loaded.catalog);
+            tracing::info!(
+                providers,
+                alerts,
+                mistakes = mistakes.len(),
+                "the manifests are read again"
+            );
+        }
+    };
+    folder.follow(ending, take_over).await;
+}
+
+/// The three doors.
+struct Listeners {
+    events: Listener,
+    health: Listener,
+    metrics: Listener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, ServeError> {
+        Ok(Self {
+            events: Listener::bind(&config.events_addr).await.map_err(ServeError::Listen)?,
+            health: Listener::bind(&config.health_addr).await.map_err(ServeError::Listen)?,
+            metrics: Listener::bind(&config.metrics_addr).await.map_err(ServeError::Listen)?,
+        })
+    }
+
+    /// Tells people and scripts where the doors are. The file appears whole or not at all.
+    fn announce(&self, config: &Config) -> Result<(), ServeError> {
+        let (events, health, metrics) = (
+            self.events.reachable_addr(),
+            self.health.reachable_addr(),
+            self.metrics.reachable_addr(),
+        );
+        let path = config.data_dir.join("addresses.json");
+        let text = json!({
+            "events": events.to_string(),
+            "health": health.to_string(),
+            "metrics": metrics.to_string(),
+        });
+        let fresh = config.data_dir.join("addresses.json.new");
+        fs::write(&fresh, format!("{text}\n"))
+            .and_then(|()| fs::rename(&fresh, &path))
+            .map_err(|source| ServeError::Addresses { path, source })?;
+        tracing::info!(%events, %health, %metrics, "listening");
+        Ok(())
+    }
+
+    fn serve(
+        self,
+        config: &Config,
+        journal: &Journal,
+        metrics: &Metrics,
+        tasks: &TaskTracker,
+        ending: &CancellationToken,
+    ) {
+        let readiness = Readiness::default();
+        readiness.set("catalog", true);
+        let settings = server::EventSettings::new(config.rate_limit_interval);
+        let events = server::events(journal.clone(), settings, metrics.clone());
+        let health = {
+            let (journal, readiness) = (journal.clone(), readiness);
+            server::health(move || {
+                match journal.health() {
+                    Health::Writable => readiness.set("journal", true),
+                    Health::Failing { reason } => readiness.fail("journal", reason),
+                }
+                readiness.clone()
+            })
+        };
+        let metrics = server::metrics(metrics.clone());
+        for (listener, router) in
+            [(self.events, events), (self.health, health), (self.metrics, metrics)]
+        {
+            let ending = ending.clone();
+            tasks.spawn(async move {
+                server::serve(listener, router, ending).await;
+            });
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The command line: flags, help texts and exit codes. What the commands do is in their own files.
+//!
+//! Exit codes: 0 when all went well, 1 when it could not be done, 64 when the command line or a file given to it is wrong.
+
+mod duration;
+mod modules;
+mod render;
+mod send;
+mod serve;
+
+use std::fmt;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::modules::{self as registry, Modules};
+use crate::telemetry::{self, LogEncoding, report};
+
+/// Sends the events of GitOps controllers to where people look.
+///
+/// Herald reads Provider, Alert and Secret manifests of the GitOps Toolkit, takes the events that Flux controllers post,
+/// and delivers each to every Provider whose Alert wants it. What a payload looks like is decided by a sandboxed
+/// WebAssembly module for each provider type.
+#[derive(Debug, Parser)]
+#[command(name = "herald", version, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Render(render::Render),
+    Send(send::Send),
+    Modules(modules::List),
+}
+
+/// How a command prints its result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Why a command ends without success.
+#[derive(Debug)]
+enum Failed {
+    /// The command line or a file given to it is wrong: 64.
+    Usage(String),
+    /// It could not be done: 1.
+    Run(String),
+}
+
+impl Failed {
+    fn usage(err: &dyn std::error::Error) -> Self {
+        Failed::Usage(report(err))
+    }
+
+    fn run(err: &dyn std::error::Error) -> Self {
+        Failed::Run(report(err))
+    }
+}
+
+/// Bad command line or configuration, as `sysexits.h` has it.
+const EX_USAGE: u8 = 64;
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(err) => {
+            let asked_for = !err.use_stderr();
+            // Nothing can be done about a closed standard output.
+            drop(err.print());
+            return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(EX_USAGE) };
+        }
+    };
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        print_error("another TLS provider was installed first");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(err) => {
+            print_error(format_args!("cannot start threads: {err}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(async {
+        match args.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Render(render) => render.run().await,
+            Command::Send(send) => send.run().await,
+            Command::Modules(list) => list.run().await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Usage(text)) => {
+            print_error(text);
+            ExitCode::from(EX_USAGE)
+        }
+        Err(Failed::Run(text)) => {
+            print_error(text);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The engine and the modules that are part of the binary.
+async fn built_in_modules() -> Result<Arc<Modules>, Failed> {
+    let engine = registry::engine().map_err(|err| Failed::run(&err))?;
+    Ok(Arc::new(Modules::built_in(&engine).await.map_err(|err| Failed::run(&err))?))
+}
+
+/// Lets a command that prints a result say what it noticed on the way.
+fn warn_on_stderr() -> Result<(), Failed> {
+    telemetry::init(LogEncoding::Text, "warn").map_err(|err| Failed::usage(&err))
+}
+
+/// Prints a result. A reader that went away is no failure of the command.
+fn print(text: impl fmt::Display) {
+    drop(writeln!(std::io::stdout().lock(), "{text}"));
+}
+
+fn print_error(text: impl fmt::Display) {
+    drop(writeln!(std::io::stderr().lock(), "herald: {text}"));
+}
+
+/// A line about something that is wrong and does not end the command.
+fn print_warning(text: impl fmt::Display) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,93 @@
+//! `herald serve`: the flags of the service, checked all at once.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Failed, duration};
+use crate::app::{self, Config, ServeError};
+use crate::server::ListenAddr;
+use crate::telemetry::{self, LogEncoding};
+
+/// Take events and deliver them.
+///
+/// Reads every *.yaml and *.yml file under --config-dir and follows changes to them. An event is answered 202 only after
+/// it is on disk; until it is delivered it is tried again, for 6 hours (severity error: 72 hours). SIGTERM or Ctrl-C
+/// ends the service after the attempts under way; the rest goes on at the next start.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 after a clean stop, 1 when it cannot start or go on, 64 when a flag or a manifest is wrong."
+)]
+pub(super) struct Serve {
+    /// The folder with Provider, Alert and Secret manifests.
+    #[arg(long, value_name = "DIR", env = "HERALD_CONFIG_DIR")]
+    config_dir: PathBuf,
+    /// The folder of the journal; it is made when it is missing. Back it with a disk that survives a restart.
+    #[arg(long, value_name = "DIR", env = "HERALD_DATA_DIR", default_value = "./herald-data")]
+    data_dir: PathBuf,
+    /// Where events are taken; port 0 picks one, and DATA_DIR/addresses.json says which.
+    #[arg(long, value_name = "[HOST]:PORT", env = "HERALD_EVENTS_ADDR", default_value = ":9090")]
+    events_addr: ListenAddr,
+    /// Where /healthz and /readyz answer.
+    #[arg(long, value_name = "[HOST]:PORT", env = "HERALD_HEALTH_ADDR", default_value = ":9440")]
+    health_addr: ListenAddr,
+    /// Where /metrics answers.
+    #[arg(long, value_name = "[HOST]:PORT", env = "HERALD_METRICS_ADDR", default_value = ":8080")]
+    metrics_addr: ListenAddr,
+    /// How long an identical event is answered 429 instead of being delivered again; 0 turns that off.
+    #[arg(long, value_name = "DURATION", env = "HERALD_RATE_LIMIT_INTERVAL", default_value = "5m", value_parser = duration::parse)]
+    rate_limit_interval: Duration,
+    /// Let Providers reach this machine itself (127.0.0.0/8, ::1). Meant for trying things out.
+    #[arg(long, env = "HERALD_ALLOW_LOOPBACK")]
+    allow_loopback: bool,
+    /// Deliver an event only to Alerts in the namespace of its object.
+    #[arg(long, env = "HERALD_NO_CROSS_NAMESPACE_REFS")]
+    no_cross_namespace_refs: bool,
+    /// How long attempts under way may go on after SIGTERM.
+    #[arg(long, value_name = "DURATION", env = "HERALD_SHUTDOWN_GRACE", default_value = "8s", value_parser = duration::parse)]
+    shutdown_grace: Duration,
+    /// How log lines are written to standard error.
+    #[arg(long, env = "HERALD_LOG_ENCODING", value_enum, default_value_t = Encoding::Text)]
+    log_encoding: Encoding,
+    /// Which lines are written: error, warn, info, debug or trace, or a filter such as info,herald=debug.
+    #[arg(long, value_name = "FILTER", env = "HERALD_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Encoding {
+    Text,
+    Json,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<(), Failed> {
+        let encoding = match self.log_encoding {
+            Encoding::Text => LogEncoding::Text,
+            Encoding::Json => LogEncoding::Json,
+        };
+        telemetry::init(encoding, &self.log_level).map_err(|err| Failed::usage(&err))?;
+        let config = Config {
+            config_dir: self.config_dir,
+            data_dir: self.data_dir,
+            events_addr: self.events_addr,
+            health_addr: self.health_addr,
+            metrics_addr: self.metrics_addr,
+            rate_limit_interval: self.rate_limit_interval,
+            allow_loopback: self.allow_loopback,
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            shutdown_grace: self.shutdown_grace,
+        };
+        app::serve(config).await.map_err(|err| match err {
+            ServeError::Manifests { .. } | ServeError::Folder(_) => Failed::usage(&err),
+            ServeError::Engine(_)
+            | ServeError::Modules(_)
+            | ServeError::Journal(_)
+            | ServeError::Transport(_)
+            | ServeError::Listen(_)
+            | ServeError::Addresses { .. }
+            | ServeError::Signals(_) => Failed::run(&err),
+        })
+    }
+}

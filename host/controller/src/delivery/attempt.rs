@@ -1,0 +1,350 @@
+//! One attempt: the module says what to send, egress sends it, and the answer is judged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herald_core::alert::Alert;
+use herald_core::delivery::{DeliveryId, JournalId};
+use herald_core::event::Event;
+use herald_core::formatter::{
+    Action, Conclusion, Delivery, Failure, Outcome as Said, Purpose, Request, Response,
+};
+use herald_core::provider::Provider;
+use herald_core::retry::{self, Verdict};
+use herald_core::{commit_status, metadata, skip};
+use herald_engine::CallError;
+use herald_journal::RememberKey;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Job, Memory, Outcome, Report};
+use crate::catalog::CatalogStore;
+use crate::egress::{Mask, PrepareError, SendError, Transport, prepare};
+use crate::modules::{Loaded, Modules, disclosure};
+use crate::telemetry::report;
+
+/// The most questions of one attempt.
+const MAX_QUESTIONS: usize = 8;
+/// The longest text that a module may ask to remember, in bytes.
+const MAX_REMEMBER_BYTES: usize = 4096;
+
+/// What the operator decided about all deliveries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Events reach only Alerts of their own namespace.
+    pub no_cross_namespace_refs: bool,
+}
+
+/// Makes attempts.
+pub struct Attempts<T> {
+    /// What there is to deliver to.
+    pub catalog: Arc<CatalogStore>,
+    /// What decides the payloads.
+    pub modules: Arc<Modules>,
+    /// The way out.
+    pub transport: T,
+    /// What modules asked to remember.
+    pub memory: Arc<dyn Memory>,
+    /// Delivery ids are made with it.
+    pub journal: JournalId,
+    /// What the operator decided.
+    pub options: Options,
+}
+
+/// How an attempt ends before its module is called, or in the middle.
+type Ended = Outcome;
+
+impl<T: Transport> Attempts<T> {
+    /// Attempts over this transport.
+    pub fn new(
+        catalog: Arc<CatalogStore>,
+        modules: Arc<Modules>,
+        transport: T,
+        memory: Arc<dyn Memory>,
+        journal: JournalId,
+        options: Options,
+    ) -> Self {
+        Self { catalog, modules, transport, memory, journal, options }
+    }
+
+    /// Makes one attempt. It never fails: whatever goes wrong is an outcome.
+    pub async fn run(&self, job: &Job, now: Timestamp) -> Report {
+        let catalog = self.catalog.load();
+        let mut result = Report {
+            outcome: Outcome::Delivered,
+            kind: String::new(),
+            remember: None,
+            status: None,
+        };
+        let Some(alert) = catalog.alerts.get(&job.alert_uid) else {
+            result.outcome =
+                Outcome::Dead("the Alert that asked for it no longer exists".to_owned());
+            return result;
+        };
+        let Some(provider) = catalog.provider(&job.provider) else {
+            result.outcome =
+                Outcome::Misconfigured(format!("the Provider {} does not exist", job.provider));
+            return result;
+        };
+        result.kind.clone_from(&provider.kind);
+        let mask = self.modules.mask(provider);
+        let mut attempt = Attempt { provider, mask, status: None, remember: None };
+        let outcome = match self.begin(job, alert, provider, now) {
+            Ok((module, delivery)) => self.converse(&mut attempt, &module, delivery).await,
+            Err(ended) => ended,
+        };
+        result.outcome = attempt.masked(outcome);
+        result.status = attempt.status;
+        result.remember = attempt.remember;
+        result
+    }
+
+    /// Everything that can be decided before the module is called.
+    fn begin(
+        &self,
+        job: &Job,
+        alert: &Alert,
+        provider: &Provider,
+        now: Timestamp,
+    ) -> Result<(Arc<Loaded>, Delivery), Ended> {
+        if self.options.no_cross_namespace_refs
+            && skip::crosses_namespaces(&alert.namespace, &job.event)
+        {
+            return Err(Outcome::Dead(format!(
+                "the event's object is not in the namespace of the Alert {}/{}, and --no-cross-namespace-refs is set",
+                alert.namespace, alert.name
+            )));
+        }
+        let Some(module) = self.modules.get(&provider.kind) else {
+            return Err(Outcome::Misconfigured(format!(
+                "there is no module for the type {}; there are: {}",
+                provider.kind,
+                self.modules.types().join(", ")
+            )));
+        };
+        let purpose = module.module.description().purpose;
+        if let Some(skip) = skip::skip(&job.event, purpose, provider.suspend) {
+            return Err(Outcome::Skipped(skip.to_string()));
+        }
+        if !provider.problems.is_empty() {
+            return Err(Outcome::Misconfigured(provider.problems.join("; ")));
+        }
+        let (event, conflicts) = metadata::merge(&job.event, alert);
+        if job.attempts == 0 {
+            for conflict in conflicts {
+                tracing::warn!(
+                    alert.name = %alert.name,
+                    alert.namespace = %alert.namespace,
+                    key = %conflict.key,
+                    sources = %conflict.sources.join(", "),
+                    "a metadata key comes from several sources; the last one wins"
+                );
+            }
+        }
+        let commit_status = match purpose {
+            Purpose::CommitStatus => Some(commit_status(&event, alert, provider)?),
+            Purpose::Message | Purpose::Forward | Purpose::ChangeRequest => None,
+        };
+        let remembered = self.memory.recall(&remember_key(provider, &event));
+        let delivery = Delivery {
+            id: DeliveryId::new(&self.journal, job.event_id, &job.alert_uid),
+            now,
+            event,
+            alert: alert.reference(),
+            provider: provider.view(),
+            commit_status,
+            remembered,
+            responses: Vec::new(),
+            facts: vec![("attempt".to_owned(), (job.attempts + 1).to_string())],
+        };
+        Ok((module, delivery))
+    }
+
+    /// Calls the module and sends what it asks for, until it has nothing more to ask.
+    async fn converse(
+        &self,
+        attempt: &mut Attempt<'_>,
+        module: &Loaded,
+        mut delivery: Delivery,
+    ) -> Outcome {
+        let started = Instant::now();
+        let disclosed = disclosure::of(attempt.provider, Arc::clone(&attempt.mask));
+        loop {
+            let action = match module.module.next(&delivery, Arc::clone(&disclosed)).await {
+                Ok(Ok(action)) => action,
+                Ok(Err(failure)) => return refusal(failure),
+                Err(err) => return broken(&err, attempt.provider),
+            };
+            match action {
+                Action::Done(conclusion) => return attempt.conclude(conclusion, &delivery),
+                Action::Finish(request) => {
+                    return match self.exchange(attempt, module, &request, started).await {
+                        Ok(response) => judged(&response, delivery.now),
+                        Err(outcome) => outcome,
+                    };
+                }
+                Action::Ask(question) => {
+                    if delivery.responses.len() >= MAX_QUESTIONS {
+                        return retry(format!(
+                            "the module asked more than {MAX_QUESTIONS} questions"
+                        ));
+                    }
+                    let response =
+                        match self.exchange(attempt, module, &question.request, started).await {
+                            Ok(response) => response,
+                            Err(outcome) => return outcome,
+                        };
+                    let wanted = (200..300).contains(&response.status)
+                        || question.expects.contains(&response.status);
+                    if !wanted {
+                        return judged(&response, delivery.now);
+                    }
+                    delivery.responses.push(response);
+                }
+            }
+        }
+    }
+
+    /// One request and its answer, masked.
+    async fn exchange(
+        &self,
+        attempt: &mut Attempt<'_>,
+        module: &Loaded,
+        request: &Request,
+        started: Instant,
+    ) -> Result<Response, Outcome> {
+        let provider = attempt.provider;
+        let prepared = prepare(request, module.module.description(), provider)
+            .map_err(|err| not_prepared(&err))?;
+        let within = provider.timeout.saturating_sub(started.elapsed());
+        let response =
+            self.transport.send(provider, prepared, within).await.map_err(|err| not_sent(&err))?;
+        attempt.status = Some(response.status);
+        Ok(attempt.mask.response(response))
+    }
+}
+
+/// What one attempt gathers.
+struct Attempt<'a> {
+    provider: &'a Provider,
+    mask: Arc<Mask>,
+    status: Option<u16>,
+    remember: Option<(RememberKey, String)>,
+}
+
+impl Attempt<'_> {
+    fn conclude(&mut self, conclusion: Conclusion, delivery: &Delivery) -> Outcome {
+        if let Some(text) = conclusion.remember {
+            if text.len() > MAX_REMEMBER_BYTES {
+                tracing::warn!(provider.name = %self.provider.name, "a module asked to remember more than 4 KiB: not kept");
+            } else {
+                let text =
+                    String::from_utf8_lossy(&self.mask.bytes(text.into_bytes())).into_owned();
+                self.remember = Some((remember_key(self.provider, &delivery.event), text));
+            }
+        }
+        match conclusion.outcome {
+            // A receiver that only queues the message says so by the status of its last answer.
+            Said::Delivered if self.status == Some(202) => Outcome::Accepted,
+            Said::Delivered => Outcome::Delivered,
+            Said::Skipped(reason) => Outcome::Skipped(reason),
+        }
+    }
+
+    /// Texts of modules and receivers are masked before anyone sees them.
+    fn masked(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Delivered => Outcome::Delivered,
+            Outcome::Accepted => Outcome::Accepted,
+            Outcome::Skipped(reason) => Outcome::Skipped(self.mask.text(&reason)),
+            Outcome::Retry { after, reason } => {
+                Outcome::Retry { after, reason: self.mask.text(&reason) }
+            }
+            Outcome::Misconfigured(reason) => Outcome::Misconfigured(self.mask.text(&reason)),
+            Outcome::Dead(reason) => Outcome::Dead(self.mask.text(&reason)),
+        }
+    }
+}
+
+fn remember_key(provider: &Provider, event: &Event) -> RememberKey {
+    let object = &event.involved_object;
+    RememberKey {
+        provider_uid: provider.uid.clone(),
+        module: provider.kind.clone(),
+        object: format!("{}/{}/{}", object.kind, object.namespace, object.name),
+    }
+}
+
+fn commit_status(event: &Event, alert: &Alert, provider: &Provider) -> Result<String, Outcome> {
+    match &provider.commit_status_expr {
+        None => Ok(commit_status::default_id(event, &provider.uid)),
+        Some(expr) => expr
+            .evaluate(&event.to_json(), &alert.json, &provider.json)
+            .map_err(|err| Outcome::Dead(format!("spec.commitStatusExpr: {}", report(&err)))),
+    }
+}
+
+fn retry(reason: String) -> Outcome {
+    Outcome::Retry { after: None, reason }
+}
+
+fn judged(response: &Response, now: Timestamp) -> Outcome {
+    match retry::judge(response, now) {
+        Verdict::Delivered => Outcome::Delivered,
+        Verdict::Accepted => Outcome::Accepted,
+        Verdict::Retry { after, reason } => Outcome::Retry { after, reason },
+        Verdict::Misconfigured(reason) => Outcome::Misconfigured(reason),
+        Verdict::Rejected(reason) => Outcome::Dead(reason),
+    }
+}
+
+fn refusal(failure: Failure) -> Outcome {
+    match failure {
+        Failure::Misconfigured(reason) => Outcome::Misconfigured(reason),
+        Failure::Unsendable(reason) | Failure::Rejected(reason) => Outcome::Dead(reason),
+        Failure::Later(postponement) => Outcome::Retry {
+            after: postponement.after.map(|seconds| Duration::from_secs(seconds.into())),
+            reason: postponement.reason,
+        },
+    }
+}
+
+/// A module that traps or exceeds a limit may be replaced by a better one, so the delivery waits and is tried again.
+fn broken(err: &CallError, provider: &Provider) -> Outcome {
+    tracing::warn!(
+        provider.kind = %provider.kind,
+        provider.name = %provider.name,
+        failure = err.kind(),
+        "a module failed: {}",
+        report(err)
+    );
+    retry(format!("the module failed: {}", report(err)))
+}
+
+/// What only the Provider's owner can mend waits for them; what the module did wrong waits for a better module.
+fn not_prepared(err: &PrepareError) -> Outcome {
+    let text = report(err);
+    match err {
+        PrepareError::NoUrl
+        | PrepareError::Address(_)
+        | PrepareError::MissingSecret(_)
+        | PrepareError::NotBase64(_)
+        | PrepareError::EmptyKey
+        | PrepareError::BodyInBody
+        | PrepareError::HeaderValue(_)
+        | PrepareError::UnsupportedCredential(_) => Outcome::Misconfigured(text),
+        PrepareError::Method(_)
+        | PrepareError::DotSegment
+        | PrepareError::UndeclaredSite(_)
+        | PrepareError::Header(_)
+        | PrepareError::TooManyHeaders
+        | PrepareError::TooLong
+        | PrepareError::Undeclared { .. }
+        | PrepareError::Credential(_) => retry(text),
+    }
+}
+
+fn not_sent(err: &SendError) -> Outcome {
+    let text = report(err);
+    if err.is_misconfiguration() { Outcome::Misconfigured(text) } else { retry(text) }
+}

@@ -1,0 +1,170 @@
+//! What becomes of a delivery after an attempt, and its row in the journal.
+
+use std::sync::Arc;
+
+use herald_core::retry::{Next, RetryPolicy};
+use herald_journal::{DeliveryRow, Journal, Record, State};
+use jiff::Timestamp;
+
+use super::{Job, Memory, Outcome, Report};
+use crate::telemetry::Metrics;
+
+/// Writes outcomes down.
+pub struct Recorder {
+    /// Where rows are kept.
+    pub journal: Journal,
+    /// How long to wait and when to give up.
+    pub policy: RetryPolicy,
+    /// Counts what happens.
+    pub metrics: Metrics,
+}
+
+/// What a delivery does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is finished.
+    Finished,
+    /// It is tried again then.
+    Later(Timestamp),
+    /// It is tried again when its Provider changes, and for the last time then.
+    OnChange(Timestamp),
+}
+
+impl Recorder {
+    /// Decides and records what becomes of a delivery.
+    pub(super) async fn record(&self, job: &Job, report: Report, now: Timestamp) -> Fate {
+        let (state, due, fate, note) = self.decide(job, &report.outcome, now);
+        let ends = match state {
+            State::Waiting => None,
+            State::Delivered => Some("delivered"),
+            State::Accepted => Some("accepted"),
+            State::Skipped => Some("skipped"),
+            State::Dead => Some("dead"),
+        };
+        if let Some(ends) = ends {
+            self.metrics.delivery(&report.kind, ends);
+        }
+        log(job, &report, state, due, &note);
+        let hinted = matches!(&report.outcome, Outcome::Retry { after: Some(_), .. });
+        let urgent = hinted || report.remember.is_some();
+        let record = Record {
+            row: Some(DeliveryRow {
+                event: herald_journal::EventId(job.event_id.0),
+                alert: job.alert_uid.to_string(),
+                provider: job.provider.to_string(),
+                state,
+                attempts: job.attempts + 1,
+                due,
+                at: now,
+                note,
+            }),
+            closes: None,
+            remember: report.remember,
+        };
+        // A hint of the receiver must not be forgotten by a crash, nor what avoids a second post. The rest rides along
+        // with the next commit: if it is lost, the delivery is made once more.
+        if urgent {
+            if let Err(err) = self.journal.record_now(record).await {
+                tracing::error!(
+                    event.id = job.event_id.0,
+                    "an outcome was not kept: {}",
+                    crate::telemetry::report(&err)
+                );
+            }
+        } else {
+            self.journal.record(record);
+        }
+        // Only once the row is on its way: the event must not close before every delivery of it has one.
+        if let Some(id) = job.open.as_ref().and_then(|open| open.settle()) {
+            self.journal.record(Record {
+                row: None,
+                closes: Some(herald_journal::EventId(id.0)),
+                remember: None,
+            });
+        }
+        fate
+    }
+
+    fn decide(
+        &self,
+        job: &Job,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> (State, Option<Timestamp>, Fate, String) {
+        let attempts = job.attempts + 1;
+        match outcome {
+            Outcome::Delivered => (State::Delivered, None, Fate::Finished, String::new()),
+            Outcome::Accepted => (State::Accepted, None, Fate::Finished, String::new()),
+            Outcome::Skipped(reason) => (State::Skipped, None, Fate::Finished, reason.clone()),
+            Outcome::Dead(reason) => (State::Dead, None, Fate::Finished, reason.clone()),
+            Outcome::Retry { after, reason } => {
+                let jitter = fastrand::f64();
+                let is_error = job.event.is_error();
+                match self.policy.next(now, job.accepted_at, is_error, attempts, *after, jitter) {
+                    Next::At(due) => (State::Waiting, Some(due), Fate::Later(due), reason.clone()),
+                    Next::LifeEnded => given_up(attempts, reason),
+                }
+            }
+            Outcome::Misconfigured(reason) => {
+                let life = if job.event.is_error() {
+                    self.policy.life_error
+                } else {
+                    self.policy.life_info
+                };
+                let end = job.accepted_at.checked_add(life).unwrap_or(Timestamp::MAX);
+                if now >= end {
+                    given_up(attempts, reason)
+                } else {
+                    // No due time in the row: after a restart it is tried at once, for the change may have come meanwhile.
+                    (State::Waiting, None, Fate::OnChange(end), reason.clone())
+                }
+            }
+        }
+    }
+}
+
+fn given_up(attempts: u32, reason: &str) -> (State, Option<Timestamp>, Fate, String) {
+    let times = if attempts == 1 { "attempt" } else { "attempts" };
+    (State::Dead, None, Fate::Finished, format!("given up after {attempts} {times}: {reason}"))
+}
+
+fn log(job: &Job, report: &Report, state: State, due: Option<Timestamp>, note: &str) {
+    let object = &job.event.involved_object;
+    let object = format!("{}/{}/{}", object.kind, object.namespace, object.name);
+    let (event, attempt, status) = (job.event_id.0, job.attempts + 1, report.status);
+    let provider = &job.provider;
+    match state {
+        State::Delivered | State::Accepted | State::Skipped => tracing::info!(
+            event.id = event, %provider, %object, attempt, http.status = status, outcome = report.outcome.kind(), reason = note,
+            "delivery finished"
+        ),
+        State::Waiting => tracing::warn!(
+            event.id = event, %provider, %object, attempt, http.status = status, outcome = report.outcome.kind(), reason = note,
+            due = due.map(tracing::field::display), "delivery waits"
+        ),
+        State::Dead => tracing::error!(
+            event.id = event, %provider, %object, attempt, http.status = status, outcome = report.outcome.kind(), reason = note,
+            "delivery is dead"
+        ),
+    }
+}
+
+impl Memory for Journal {
+    fn recall(&self, key: &herald_journal::RememberKey) -> Option<String> {
+        self.remembered(key)
+    }
+}
+
+/// A memory that keeps nothing, for rehearsals.
+pub(crate) struct Forgetful;
+
+impl Memory for Forgetful {
+    fn recall(&self, _: &herald_journal::RememberKey) -> Option<String> {
+        None
+    }
+}
+
+/// The memory of a journal.
+pub(crate) fn memory(journal: &Journal) -> Arc<dyn Memory> {
+    Arc::new(journal.clone())
+}

@@ -1,0 +1,368 @@
+//! From a module's request to a request that is ready for the wire: the host rules, then the secrets.
+//!
+//! Everything a module says is checked here before a secret's value is looked at. The texts of [`PrepareError`] are
+//! shown to people, so they name keys and places and never a value.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use herald_core::address::{self, Address};
+use herald_core::formatter::{Description, Fragment, Place, Plain, Request, Signed};
+use herald_core::provider::Provider;
+use reqwest::Method;
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use thiserror::Error;
+
+use super::signature::sign;
+use super::{Prepared, url};
+
+/// The longest body that a module may ask to send, in bytes.
+const MAX_BODY_BYTES: usize = 4 << 20;
+/// The most headers that a request may have.
+const MAX_HEADERS: usize = 64;
+
+/// Keys that never leave the host, whatever a module declares.
+const WITHHELD: [&str; 7] =
+    ["address", "proxy", "githubAppPrivateKey", "tls.key", "ca.crt", "creds", "nkey"];
+
+/// Headers that belong to the connection.
+const CONNECTION_HEADERS: [&str; 9] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "keep-alive",
+];
+
+/// What Herald calls itself.
+pub(crate) const AGENT: &str = concat!("herald/", env!("CARGO_PKG_VERSION"));
+
+/// Why a module's request is not sent.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PrepareError {
+    /// Not one of the methods that Herald sends.
+    #[error("the module asked for the method {0}, which Herald does not send")]
+    Method(String),
+    /// The request needs the address, and there is none that is a URL.
+    #[error(
+        "the Provider has no address that is a URL: set spec.address or the Secret's key address"
+    )]
+    NoUrl,
+    /// The address cannot be read.
+    #[error("the Provider's address cannot be used")]
+    Address(#[source] address::ParseAddressError),
+    /// A segment would change the path before it.
+    #[error("the module asked for the path segment . or ..")]
+    DotSegment,
+    /// A site that the module did not declare.
+    #[error("the module asked for {0}, which its description does not name as a host")]
+    UndeclaredSite(String),
+    /// A header that belongs to the connection, has no valid name, or stands twice.
+    #[error("the module set the header {0}, which is not allowed or stands twice")]
+    Header(String),
+    /// A control character in a header.
+    #[error("the header {0} would contain a control character")]
+    HeaderValue(String),
+    /// Too many headers.
+    #[error("the module set more than {MAX_HEADERS} headers")]
+    TooManyHeaders,
+    /// Too long a body.
+    #[error("the module's body is longer than {MAX_BODY_BYTES} bytes")]
+    TooLong,
+    /// A secret in a place that the module did not declare.
+    #[error(
+        "the module placed the secret {key} in the {place}, which its description does not declare"
+    )]
+    Undeclared {
+        /// The key.
+        key: String,
+        /// Where it would have gone.
+        place: Place,
+    },
+    /// A key that the Secret does not have.
+    #[error("the Provider's Secret has no value for the key {0}")]
+    MissingSecret(String),
+    /// A key whose value is not the base64 that it should be.
+    #[error("the value of the Secret's key {0} is not valid base64")]
+    NotBase64(String),
+    /// A signature without a key.
+    #[error("the signing key is empty")]
+    EmptyKey,
+    /// The body cannot hold its own signature.
+    #[error("the module signs the body inside the body")]
+    BodyInBody,
+    /// A credential that the module did not declare, or not as the sole value of `authorization`.
+    #[error("the module placed the credential {0} where it may not stand")]
+    Credential(String),
+    /// A credential that this version cannot obtain.
+    #[error(
+        "the credential {0} is not supported by this version of Herald; use a token in the Provider's Secret"
+    )]
+    UnsupportedCredential(String),
+}
+
+/// Checks a module's request and fills in the secrets.
+///
+/// # Errors
+/// Names the rule that the request breaks, or the key that the Secret lacks.
+pub fn prepare(
+    request: &Request,
+    description: &Description,
+    provider: &Provider,
+) -> Result<Prepared, PrepareError> {
+    let address = address::parse(&provider.address).map_err(PrepareError::Address)?;
+    let filler = Filler { description, provider };
+    let method = method(&request.method)?;
+
+    let segments = request
+        .url
+        .path
+        .iter()
+        .map(|segment| filler.join(segment, &At::Path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let query = request
+        .url
+        .query
+        .iter()
+        .map(|(key, value)| Ok((key.clone(), filler.join(value, &At::Query)?)))
+        .collect::<Result<Vec<_>, PrepareError>>()?;
+    let url = url::build(&request.url.base, &segments, &query, address.as_ref(), description)?;
+
+    let body = filler.join(&request.body, &At::Body(BodyKind::of(request)))?;
+    if body.len() > MAX_BODY_BYTES {
+        return Err(PrepareError::TooLong);
+    }
+    let headers = filler.headers(&request.headers, &body, address.as_ref())?;
+    Ok(Prepared { method, url, headers, body: Bytes::from(body) })
+}
+
+fn method(name: &str) -> Result<Method, PrepareError> {
+    match name {
+        "GET" => Ok(Method::GET),
+        "POST" => Ok(Method::POST),
+        "PUT" => Ok(Method::PUT),
+        "PATCH" => Ok(Method::PATCH),
+        "DELETE" => Ok(Method::DELETE),
+        other => Err(PrepareError::Method(other.chars().take(32).collect())),
+    }
+}
+
+/// How a secret is escaped in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyKind {
+    Json,
+    Form,
+    Raw,
+}
+
+impl BodyKind {
+    fn of(request: &Request) -> Self {
+        let content_type = request
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(CONTENT_TYPE.as_str()));
+        match content_type.map(|(_, value)| value.as_slice()) {
+            Some([Fragment::Text(text)]) if text.contains("json") => BodyKind::Json,
+            Some([Fragment::Text(text)])
+                if text.starts_with("application/x-www-form-urlencoded") =>
+            {
+                BodyKind::Form
+            }
+            _ => BodyKind::Raw,
+        }
+    }
+}
+
+/// Where pieces are joined.
+enum At<'a> {
+    Path,
+    Query,
+    Header { body: &'a [u8] },
+    Body(BodyKind),
+}
+
+impl At<'_> {
+    fn place(&self) -> Place {
+        match self {
+            At::Path => Place::Path,
+            At::Query => Place::Query,
+            At::Header { .. } => Place::Header,
+            At::Body(_) => Place::Body,
+        }
+    }
+}
+
+struct Filler<'a> {
+    description: &'a Description,
+    provider: &'a Provider,
+}
+
+impl Filler<'_> {
+    fn join(&self, fragments: &[Fragment], at: &At<'_>) -> Result<Vec<u8>, PrepareError> {
+        let mut joined = Vec::new();
+        for fragment in fragments {
+            match fragment {
+                Fragment::Text(text) => joined.extend_from_slice(text.as_bytes()),
+                Fragment::Bytes(bytes) => joined.extend_from_slice(bytes),
+                Fragment::Secret(key) => joined.extend(escape(self.secret(key, at.place())?, at)),
+                Fragment::Base64(pieces) => {
+                    let plain = self.plain(pieces, at.place())?;
+                    joined.extend(STANDARD.encode(plain).into_bytes());
+                }
+                Fragment::Hmac(hmac) => {
+                    let key = self.plain(&hmac.key, Place::Signature)?;
+                    if key.is_empty() {
+                        return Err(PrepareError::EmptyKey);
+                    }
+                    let message = self.message(&hmac.message, at)?;
+                    joined.extend(sign(hmac.hash, &key, &message, hmac.encoding).into_bytes());
+                }
+                // It is handled where it may stand: as the sole value of its header.
+                Fragment::Authorization(name) => {
+                    return Err(PrepareError::Credential(name.clone()));
+                }
+            }
+        }
+        Ok(joined)
+    }
+
+    /// The value of a key that the module declared for this place.
+    fn secret(&self, key: &str, place: Place) -> Result<&str, PrepareError> {
+        if WITHHELD.contains(&key) || !self.description.declares(key, place) {
+            return Err(PrepareError::Undeclared { key: key.to_owned(), place });
+        }
+        match self
+            .provider
+            .secret
+            .get(key)
+            .map(|value| value.expose())
+            .filter(|value| !value.is_empty())
+        {
+            Some(value) => Ok(value),
+            None => Err(PrepareError::MissingSecret(key.to_owned())),
+        }
+    }
+
+    fn plain(&self, pieces: &[Plain], place: Place) -> Result<Vec<u8>, PrepareError> {
+        let mut joined = Vec::new();
+        for piece in pieces {
+            match piece {
+                Plain::Text(text) => joined.extend_from_slice(text.as_bytes()),
+                Plain::Secret(key) => joined.extend_from_slice(self.secret(key, place)?.as_bytes()),
+                Plain::SecretBytes(key) => joined.extend(decoded(self.secret(key, place)?, key)?),
+            }
+        }
+        Ok(joined)
+    }
+
+    fn message(&self, pieces: &[Signed], at: &At<'_>) -> Result<Vec<u8>, PrepareError> {
+        let mut joined = Vec::new();
+        for piece in pieces {
+            match (piece, at) {
+                (Signed::Text(text), _) => joined.extend_from_slice(text.as_bytes()),
+                (Signed::Secret(key), _) => {
+                    joined.extend_from_slice(self.secret(key, Place::Signature)?.as_bytes())
+                }
+                (Signed::Body, At::Header { body }) => joined.extend_from_slice(body),
+                (Signed::Body, At::Path | At::Query | At::Body(_)) => {
+                    return Err(PrepareError::BodyInBody);
+                }
+            }
+        }
+        Ok(joined)
+    }
+
+    fn headers(
+        &self,
+        headers: &[(String, Vec<Fragment>)],
+        body: &[u8],
+        address: Option<&Address>,
+    ) -> Result<HeaderMap, PrepareError> {
+        if headers.len() > MAX_HEADERS {
+            return Err(PrepareError::TooManyHeaders);
+        }
+        let mut map = HeaderMap::with_capacity(headers.len() + 2);
+        for (name, value) in headers {
+            let lower = name.to_ascii_lowercase();
+            let refused = || PrepareError::Header(shown(name));
+            if CONNECTION_HEADERS.contains(&lower.as_str()) || lower.starts_with("proxy-") {
+                return Err(refused());
+            }
+            let parsed = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| refused())?;
+            if let [Fragment::Authorization(credential)] = value.as_slice() {
+                return Err(self.credential(credential, &parsed));
+            }
+            let joined = self.join(value, &At::Header { body })?;
+            let mut filled = HeaderValue::from_bytes(&joined)
+                .map_err(|_| PrepareError::HeaderValue(shown(name)))?;
+            filled.set_sensitive(value.iter().any(|piece| !matches!(piece, Fragment::Text(_))));
+            if map.insert(parsed, filled).is_some() {
+                return Err(refused());
+            }
+        }
+        map.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+        if let Some((user, password)) = address.and_then(Address::userinfo)
+            && !map.contains_key(AUTHORIZATION)
+        {
+            map.insert(AUTHORIZATION, basic(&user, &password));
+        }
+        Ok(map)
+    }
+
+    fn credential(&self, credential: &str, header: &HeaderName) -> PrepareError {
+        let declared = self.description.credentials.iter().any(|name| name == credential);
+        if declared && *header == AUTHORIZATION {
+            PrepareError::UnsupportedCredential(credential.to_owned())
+        } else {
+            PrepareError::Credential(shown(credential))
+        }
+    }
+}
+
+/// A secret as its place asks: percent-encoded later in a URL, escaped in a body, without a last line break in a header.
+fn escape(value: &str, at: &At<'_>) -> Vec<u8> {
+    match at {
+        At::Path | At::Query | At::Header { .. } => without_line_break(value).as_bytes().to_vec(),
+        At::Body(BodyKind::Raw) => value.as_bytes().to_vec(),
+        At::Body(BodyKind::Form) => url::encode(value.as_bytes()).into_bytes(),
+        At::Body(BodyKind::Json) => {
+            let quoted = serde_json::Value::from(value).to_string();
+            let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            inner.unwrap_or_default().as_bytes().to_vec()
+        }
+    }
+}
+
+/// Many people write a Secret with `echo`, which ends it in a line break.
+fn without_line_break(value: &str) -> &str {
+    value.strip_suffix("\r\n").or_else(|| value.strip_suffix('\n')).unwrap_or(value)
+}
+
+fn decoded(value: &str, key: &str) -> Result<Vec<u8>, PrepareError> {
+    let value = without_line_break(value);
+    let value = value.split_once('_').map_or(value, |(_, rest)| rest);
+    STANDARD.decode(value).map_err(|_| PrepareError::NotBase64(key.to_owned()))
+}
+
+/// A `Basic` authorization.
+pub(super) fn basic(user: &str, password: &str) -> HeaderValue {
+    let encoded = STANDARD.encode([user, ":", password].concat());
+    let mut value = HeaderValue::from_str(&["Basic ", &encoded].concat())
+        .expect("base64 holds no control character");
+    value.set_sensitive(true);
+    value
+}
+
+/// A name as the module wrote it, short and without control characters.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,304 @@
+//! Each host rule for requests and secrets, by its own test. The names follow the lists in `wit/README.md`.
+
+use std::time::Duration;
+
+use herald_core::formatter::{Base, Encoding, Hash, Hmac, Placement, Places, Purpose, Url};
+use herald_core::secret::{SecretText, SecretValues};
+
+use super::*;
+
+fn description(secrets: &[(&str, &[Place])]) -> Description {
+    Description {
+        summary: "x".to_owned(),
+        purpose: Purpose::Message,
+        hosts: vec!["api.lab.example".to_owned()],
+        secrets: secrets
+            .iter()
+            .map(|(key, places)| Placement {
+                key: (*key).to_owned(),
+                places: places.iter().copied().collect::<Places>(),
+            })
+            .collect(),
+        credentials: vec!["github-app".to_owned()],
+        config_schema: String::new(),
+    }
+}
+
+fn provider(address: &str, secrets: &[(&str, &str)]) -> Provider {
+    let mut secret = SecretValues::default();
+    for (key, value) in secrets {
+        secret.insert((*key).to_owned(), SecretText::new((*value).to_owned()));
+    }
+    Provider {
+        namespace: "default".to_owned(),
+        name: "p".to_owned(),
+        uid: "u".to_owned(),
+        kind: "generic".to_owned(),
+        channel: String::new(),
+        username: String::new(),
+        address: address.to_owned(),
+        timeout: Duration::from_secs(15),
+        suspend: false,
+        secret,
+        proxy: None,
+        tls: None,
+        commit_status_expr: None,
+        config: serde_json::json!({}),
+        json: serde_json::json!({}),
+        problems: Vec::new(),
+        generation: 0,
+    }
+}
+
+fn text(text: &str) -> Fragment {
+    Fragment::Text(text.to_owned())
+}
+
+fn secret(key: &str) -> Fragment {
+    Fragment::Secret(key.to_owned())
+}
+
+fn request(headers: Vec<(&str, Vec<Fragment>)>, body: Vec<Fragment>) -> Request {
+    Request {
+        method: "POST".to_owned(),
+        url: Url { base: Base::Address, path: Vec::new(), query: Vec::new() },
+        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        body,
+    }
+}
+
+const ADDRESS: &str = "https://h.example/hook";
+
+fn filled(
+    request: &Request,
+    declared: &[(&str, &[Place])],
+    secrets: &[(&str, &str)],
+) -> Result<Prepared, PrepareError> {
+    prepare(request, &description(declared), &provider(ADDRESS, secrets))
+}
+
+fn header(prepared: &Prepared, name: &str) -> String {
+    String::from_utf8(
+        prepared.headers.get(name).map(|value| value.as_bytes().to_vec()).unwrap_or_default(),
+    )
+    .unwrap()
+}
+
+fn refusal(result: Result<Prepared, PrepareError>) -> PrepareError {
+    result.err().expect("it is refused")
+}
+
+#[test]
+fn a_secret_is_filled_in_only_where_it_was_declared() {
+    let asked = request(vec![("x-key", vec![text("Key "), secret("token")])], Vec::new());
+    let done = filled(&asked, &[("token", &[Place::Header])], &[("token", "fake\n")]).unwrap();
+    assert_eq!(
+        header(&done, "x-key"),
+        "Key fake",
+        "the line break of `echo` is dropped in a header"
+    );
+    assert!(done.headers["x-key"].is_sensitive());
+    let undeclared = PrepareError::Undeclared { key: "token".to_owned(), place: Place::Header };
+    assert_eq!(refusal(filled(&asked, &[], &[("token", "fake")])), undeclared);
+    assert_eq!(
+        refusal(filled(&asked, &[("token", &[Place::Body])], &[("token", "fake")])),
+        undeclared
+    );
+    let missing = PrepareError::MissingSecret("token".to_owned());
+    assert_eq!(refusal(filled(&asked, &[("token", &[Place::Header])], &[])), missing);
+    assert_eq!(refusal(filled(&asked, &[("token", &[Place::Header])], &[("token", "")])), missing);
+}
+
+#[test]
+fn a_star_declares_every_header_of_the_secret() {
+    let asked = request(vec![("x-team", vec![secret("headers/X-Team")])], Vec::new());
+    let done =
+        filled(&asked, &[("headers/*", &[Place::Header])], &[("headers/X-Team", "blue")]).unwrap();
+    assert_eq!(header(&done, "x-team"), "blue");
+}
+
+#[test]
+fn some_keys_are_never_placed_whatever_is_declared() {
+    for key in WITHHELD {
+        let asked = request(vec![("x", vec![secret(key)])], Vec::new());
+        let refused = refusal(filled(&asked, &[(key, &[Place::Header])], &[(key, "fake")]));
+        assert_eq!(refused, PrepareError::Undeclared { key: key.to_owned(), place: Place::Header });
+    }
+}
+
+#[test]
+fn base64_counts_as_what_it_holds() {
+    let pieces = vec![
+        Plain::Secret("username".to_owned()),
+        Plain::Text(":".to_owned()),
+        Plain::Secret("password".to_owned()),
+    ];
+    let asked = request(
+        vec![("authorization", vec![text("Basic "), Fragment::Base64(pieces)])],
+        Vec::new(),
+    );
+    let secrets = [("username", "ann"), ("password", "fake")];
+    let declared: &[(&str, &[Place])] =
+        &[("username", &[Place::Header]), ("password", &[Place::Header])];
+    assert_eq!(
+        header(&filled(&asked, declared, &secrets).unwrap(), "authorization"),
+        "Basic YW5uOmZha2U="
+    );
+    let half: &[(&str, &[Place])] = &[("username", &[Place::Header])];
+    assert!(matches!(refusal(filled(&asked, half, &secrets)), PrepareError::Undeclared { .. }));
+}
+
+#[test]
+fn a_secret_is_escaped_as_its_place_asks() {
+    let value = "a\"b\\c&d é";
+    let declared: &[(&str, &[Place])] = &[("k", &[Place::Body, Place::Query, Place::Path])];
+    let in_body = |content_type: &str| {
+        let asked = request(vec![("content-type", vec![text(content_type)])], vec![secret("k")]);
+        String::from_utf8(filled(&asked, declared, &[("k", value)]).unwrap().body.to_vec()).unwrap()
+    };
+    assert_eq!(in_body("application/json"), "a\\\"b\\\\c&d é");
+    assert_eq!(in_body("application/x-www-form-urlencoded"), "a%22b%5Cc%26d%20%C3%A9");
+    assert_eq!(in_body("text/plain"), value);
+    let mut asked = request(Vec::new(), Vec::new());
+    asked.url.path = vec![vec![text("bot"), secret("k")]];
+    asked.url.query = vec![("q".to_owned(), vec![secret("k")])];
+    let done = filled(&asked, declared, &[("k", "1:A/b?c")]).unwrap();
+    assert_eq!(done.url.as_str(), "https://h.example/hook/bot1:A%2Fb%3Fc?q=1:A%2Fb%3Fc");
+}
+
+#[test]
+fn a_secret_cannot_become_a_dot_segment() {
+    let mut asked = request(Vec::new(), Vec::new());
+    asked.url.path = vec![vec![secret("k")]];
+    assert_eq!(
+        refusal(filled(&asked, &[("k", &[Place::Path])], &[("k", "..")])),
+        PrepareError::DotSegment
+    );
+}
+
+#[test]
+fn a_signature_covers_the_body_as_it_is_sent() {
+    let sign = |message| {
+        Fragment::Hmac(Hmac {
+            hash: Hash::Sha256,
+            key: vec![Plain::Secret("token".to_owned())],
+            message,
+            encoding: Encoding::Hex,
+        })
+    };
+    let body = r#"{"involvedObject":{"kind":"GitRepository","namespace":"gitops-system","name":"webapp","uid":"1234","apiVersion":"source.toolkit.fluxcd.io/v1"},"severity":"info","timestamp":"2020-01-01T00:00:00Z","message":"message","reason":"reason","metadata":{"test":"metadata"},"reportingController":"source-controller","reportingInstance":"source-controller-xyz"}"#;
+    let asked = request(
+        vec![("x-signature", vec![text("sha256="), sign(vec![Signed::Body])])],
+        vec![text(body)],
+    );
+    let declared: &[(&str, &[Place])] = &[("token", &[Place::Signature])];
+    let done = filled(&asked, declared, &[("token", "secret")]).unwrap();
+    assert_eq!(
+        header(&done, "x-signature"),
+        "sha256=86998c89223f4c574e9742ad240095eb074655614190904d41ba825c481687cd"
+    );
+    let inside = request(Vec::new(), vec![sign(vec![Signed::Body])]);
+    assert_eq!(
+        refusal(filled(&inside, declared, &[("token", "secret")])),
+        PrepareError::BodyInBody
+    );
+    let keyless = Fragment::Hmac(Hmac {
+        hash: Hash::Sha1,
+        key: Vec::new(),
+        message: Vec::new(),
+        encoding: Encoding::Hex,
+    });
+    assert_eq!(
+        refusal(filled(&request(vec![("x", vec![keyless])], Vec::new()), &[], &[])),
+        PrepareError::EmptyKey
+    );
+}
+
+#[test]
+fn secret_bytes_are_the_base64_after_a_prefix() {
+    let fragment = Fragment::Base64(vec![Plain::SecretBytes("k".to_owned())]);
+    let asked = request(vec![("x", vec![fragment])], Vec::new());
+    let declared: &[(&str, &[Place])] = &[("k", &[Place::Header])];
+    assert_eq!(header(&filled(&asked, declared, &[("k", "whsec_AAEC")]).unwrap(), "x"), "AAEC");
+    assert_eq!(
+        refusal(filled(&asked, declared, &[("k", "?")])),
+        PrepareError::NotBase64("k".to_owned())
+    );
+}
+
+#[test]
+fn headers_of_the_connection_and_repeated_ones_are_refused() {
+    for name in CONNECTION_HEADERS.into_iter().chain([
+        "Host",
+        "proxy-authorization",
+        "Proxy-Connection",
+        "a b",
+        "",
+    ]) {
+        let refused =
+            refusal(filled(&request(vec![(name, vec![text("x")])], Vec::new()), &[], &[]));
+        assert_eq!(refused, PrepareError::Header(name.to_owned()), "{name}");
+    }
+    let twice = request(vec![("X-A", vec![text("1")]), ("x-a", vec![text("2")])], Vec::new());
+    assert_eq!(refusal(filled(&twice, &[], &[])), PrepareError::Header("x-a".to_owned()));
+    let many: Vec<String> = (0..=MAX_HEADERS).map(|number| format!("x-{number}")).collect();
+    let many =
+        request(many.iter().map(|name| (name.as_str(), vec![text("1")])).collect(), Vec::new());
+    assert_eq!(refusal(filled(&many, &[], &[])), PrepareError::TooManyHeaders);
+}
+
+#[test]
+fn control_characters_in_headers_are_refused_without_showing_the_value() {
+    for value in ["a\r\nb: c", "a\nb", "a\0b"] {
+        let asked = request(vec![("x-key", vec![secret("k")])], Vec::new());
+        let refused = refusal(filled(&asked, &[("k", &[Place::Header])], &[("k", value)]));
+        assert_eq!(refused, PrepareError::HeaderValue("x-key".to_owned()));
+        assert!(!refused.to_string().contains('a') || !refused.to_string().contains("b: c"));
+    }
+}
+
+#[test]
+fn methods_and_sizes_are_bounded() {
+    let mut asked = request(Vec::new(), Vec::new());
+    asked.method = "CONNECT".to_owned();
+    assert_eq!(refusal(filled(&asked, &[], &[])), PrepareError::Method("CONNECT".to_owned()));
+    let long = request(Vec::new(), vec![Fragment::Bytes(vec![0; MAX_BODY_BYTES + 1])]);
+    assert_eq!(refusal(filled(&long, &[], &[])), PrepareError::TooLong);
+}
+
+#[test]
+fn userinfo_becomes_basic_unless_the_module_authorizes() {
+    let address = "https://user:fake%20pw@h.example/x";
+    let plain =
+        prepare(&request(Vec::new(), Vec::new()), &description(&[]), &provider(address, &[]))
+            .unwrap();
+    assert_eq!(plain.url.as_str(), "https://h.example/x");
+    assert_eq!(header(&plain, "authorization"), "Basic dXNlcjpmYWtlIHB3");
+    let own = request(vec![("Authorization", vec![text("Bearer x")])], Vec::new());
+    let own = prepare(&own, &description(&[]), &provider(address, &[])).unwrap();
+    assert_eq!(header(&own, "authorization"), "Bearer x");
+}
+
+#[test]
+fn a_credential_stands_alone_in_its_header() {
+    let credential = |name: &str| Fragment::Authorization(name.to_owned());
+    let check = |headers, expected: PrepareError| {
+        assert_eq!(refusal(filled(&request(headers, Vec::new()), &[], &[])), expected);
+    };
+    check(
+        vec![("authorization", vec![credential("github-app")])],
+        PrepareError::UnsupportedCredential("github-app".to_owned()),
+    );
+    check(
+        vec![("x-auth", vec![credential("github-app")])],
+        PrepareError::Credential("github-app".to_owned()),
+    );
+    check(
+        vec![("authorization", vec![credential("google")])],
+        PrepareError::Credential("google".to_owned()),
+    );
+    check(
+        vec![("authorization", vec![text("x"), credential("github-app")])],
+        PrepareError::Credential("github-app".to_owned()),
+    );
+}

@@ -1,0 +1,16 @@
+//! Herald: takes events of GitOps controllers and sends each to the Providers whose Alerts want it.
+//!
+//! This crate is everything with a socket, a clock or a file. `host/ARCHITECTURE.md` has the map of its rooms and the
+//! way of one event through them; `tests/it/tidy.rs` keeps the borders.
+
+pub mod app;
+pub mod catalog;
+pub mod cli;
+pub mod delivery;
+pub mod egress;
+pub mod modules;
+pub mod rehearsal;
+pub mod router;
+pub mod server;
+pub mod sources;
+pub mod telemetry;

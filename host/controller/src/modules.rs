@@ -1,0 +1,142 @@
+//! The modules that decide payloads, by provider type.
+//!
+//! Built-in modules are part of the binary. Whoever makes an attempt takes the module that is current then; a module is
+//! replaced by one pointer store, and attempts under way finish on the old one.
+
+mod builtin;
+pub(crate) mod disclosure;
+mod masks;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use herald_core::formatter::Permission;
+use herald_core::provider::Provider;
+use herald_engine::{Engine, LoadError, Module, StartEngineError};
+use thiserror::Error;
+
+use crate::egress::{AddressSeen, Mask};
+use crate::telemetry::report;
+use masks::Masks;
+
+/// Where a module came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It is part of the binary.
+    BuiltIn,
+}
+
+impl Source {
+    /// The name that people see.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::BuiltIn => "built in",
+        }
+    }
+}
+
+/// A module that is ready to be called.
+pub struct Loaded {
+    /// The provider type that it serves, such as `slack`.
+    pub kind: String,
+    /// The module itself.
+    pub module: Module,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// All modules, by type.
+pub struct Modules {
+    by_type: ArcSwap<BTreeMap<String, Arc<Loaded>>>,
+    masks: Masks,
+}
+
+/// A module that cannot be loaded.
+#[derive(Debug, Error)]
+#[error("cannot load the module for the type {kind}")]
+pub struct LoadModuleError {
+    /// The type.
+    pub kind: String,
+    /// Which step failed.
+    #[source]
+    pub source: LoadError,
+}
+
+/// An engine with the limits of the house.
+///
+/// # Errors
+/// WebAssembly does not run on this machine.
+pub fn engine() -> Result<Engine, StartEngineError> {
+    Engine::new(herald_engine::Settings::default())
+}
+
+impl Modules {
+    /// Loads the built-in modules, as many at a time as there are processors.
+    ///
+    /// # Errors
+    /// Names the first type whose module does not load.
+    pub async fn built_in(engine: &Engine) -> Result<Self, LoadModuleError> {
+        let loads = builtin::MODULES.iter().map(|&(kind, wasm)| async move {
+            // Bundled modules come granted: they were read with the code that runs them.
+            let granted = [Permission::FullAddress];
+            match engine.load(wasm.to_vec(), &granted).await {
+                Ok(module) => {
+                    Ok(Arc::new(Loaded { kind: kind.to_owned(), module, source: Source::BuiltIn }))
+                }
+                Err(source) => Err(LoadModuleError { kind: kind.to_owned(), source }),
+            }
+        });
+        let loaded = futures_util::future::try_join_all(loads).await?;
+        let by_type = loaded.into_iter().map(|module| (module.kind.clone(), module)).collect();
+        Ok(Self { by_type: ArcSwap::from_pointee(by_type), masks: Masks::default() })
+    }
+
+    /// The current module of a type.
+    #[must_use]
+    pub fn get(&self, kind: &str) -> Option<Arc<Loaded>> {
+        self.by_type.load().get(kind).cloned()
+    }
+
+    /// Everything wrong with a Provider that its module can tell without an event.
+    pub async fn check(&self, provider: &Provider) -> Vec<String> {
+        let Some(loaded) = self.get(&provider.kind) else {
+            let known = self.types().join(", ");
+            return vec![format!(
+                "spec.type: there is no module for the type {}; there are: {known}",
+                provider.kind
+            )];
+        };
+        let mask = self.mask(provider);
+        let disclosure = disclosure::of(provider, Arc::clone(&mask));
+        match loaded.module.check(&provider.view(), disclosure).await {
+            Ok(problems) => problems.iter().map(|problem| mask.text(problem)).collect(),
+            Err(err) => {
+                vec![format!("the module for the type {} failed: {}", provider.kind, report(&err))]
+            }
+        }
+    }
+
+    /// The mask for what a Provider's module, and whoever reads of its deliveries, may see. It is kept until the Provider
+    /// or a Secret of it changes.
+    #[must_use]
+    pub fn mask(&self, provider: &Provider) -> Arc<Mask> {
+        let loaded = self.get(&provider.kind);
+        let whole = loaded
+            .is_some_and(|loaded| loaded.module.permissions().contains(&Permission::FullAddress));
+        self.masks.of(provider, if whole { AddressSeen::Whole } else { AddressSeen::Origin })
+    }
+
+    /// The types that there are, sorted.
+    #[must_use]
+    pub fn types(&self) -> Vec<String> {
+        self.by_type.load().keys().cloned().collect()
+    }
+
+    /// All modules, sorted by type.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Loaded>> {
+        self.by_type.load().values().cloned().collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! Deliveries without a journal and a clock: what `herald render` and the fixtures run.
+//!
+//! The code is that of `serve` (manifests, intake, routing, attempts, egress checks and secrets); only the transport is
+//! another, which answers from files, and the time between attempts is not waited for.
+
+mod case;
+mod scripted;
+mod shown;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herald_core::delivery::{EventId, JournalId};
+use herald_core::intake;
+use herald_core::retry::{Next, RetryPolicy};
+use serde_json::Value;
+
+use crate::catalog::CatalogStore;
+use crate::delivery::{Attempts, Forgetful, Job, Options, Outcome};
+use crate::egress::Transport;
+use crate::modules::Modules;
+use crate::router;
+
+pub use case::{Answer, Case, ReadCaseError};
+pub use scripted::Scripted;
+pub use shown::{Secrets, shown_request, shown_response};
+
+/// What a case came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rehearsed {
+    /// The requests in the order in which they would be sent.
+    pub requests: Vec<Value>,
+    /// `delivered`, `accepted`, `skipped: …` or `failed: …`.
+    pub outcome: String,
+    /// What is wrong with the manifests, a line each.
+    pub mistakes: Vec<String>,
+}
+
+/// Runs a case against its scripted answers.
+pub async fn rehearse(
+    case: &Case,
+    modules: Arc<Modules>,
+    options: Options,
+    secrets: Secrets,
+) -> Rehearsed {
+    let scripted = Arc::new(Scripted::new(case.answers.clone(), Arc::clone(&modules), secrets));
+    let mut sent_before = 0;
+    let (outcome, mistakes) = run(case, modules, options, Arc::clone(&scripted), |reason| {
+        let sent = scripted.sent();
+        let sent_nothing = std::mem::replace(&mut sent_before, sent) == sent;
+        match scripted.has_next() {
+            // An attempt that sends nothing would fail in the same way for ever.
+            _ if sent_nothing => Retry::Never(reason.to_owned()),
+            true => Retry::Now,
+            false => Retry::Never("retry".to_owned()),
+        }
+    })
+    .await;
+    Rehearsed { requests: scripted.requests(), outcome, mistakes }
+}
+
+/// Whether an attempt that asked for a retry gets one.
+pub(crate) enum Retry {
+    /// It is made at once, in virtual time.
+    Now,
+    /// It is not made; the text ends the outcome.
+    Never(String),
+}
+
+/// Runs a case over a transport. Returns the outcome and the manifests' mistakes.
+pub(crate) async fn run<T: Transport>(
+    case: &Case,
+    modules: Arc<Modules>,
+    options: Options,
+    transport: T,
+    mut retry: impl FnMut(&str) -> Retry,
+) -> (String, Vec<String>) {
+    if case.event.len() > intake::MAX_BODY_BYTES {
+        return ("skipped: refused by the intake (413)".to_owned(), Vec::new());
+    }
+    let Ok(intake) = intake::accept(&case.event) else {
+        return ("skipped: refused by the intake (400)".to_owned(), Vec::new());
+    };
+    let (catalog, mistakes) = case.catalog(&intake.event);
+    let wanted: Vec<_> = router::route(&intake.event, &catalog)
+        .into_iter()
+        .map(|alert| (alert.uid.clone(), router::provider_of(alert)))
+        .collect();
+    if wanted.is_empty() {
+        return ("skipped: no alert matched".to_owned(), mistakes);
+    }
+    let store = Arc::new(CatalogStore::new(catalog));
+    let journal = JournalId::from_bytes([0; 16]);
+    let attempts = Attempts::new(store, modules, transport, Arc::new(Forgetful), journal, options);
+    let event = Arc::new(intake.event);
+    let mut outcomes = Vec::new();
+    for (number, (alert_uid, provider)) in (1..).zip(wanted) {
+        let job = Job {
+            event: Arc::clone(&event),
+            event_id: EventId(number),
+            accepted_at: case.now,
+            alert_uid: alert_uid.into(),
+            provider,
+            attempts: 0,
+            open: None,
+        };
+        outcomes.push(finish(&attempts, job, &mut retry).await);
+    }
+    outcomes.dedup();
+    (outcomes.join("; "), mistakes)
+}
+
+/// Attempts one delivery until it ends.
+async fn finish<T: Transport>(
+    attempts: &Attempts<T>,
+    mut job: Job,
+    retry: &mut impl FnMut(&str) -> Retry,
+) -> String {
+    let policy = RetryPolicy::default();
+    let mut now = job.accepted_at;
+    loop {
+        let report = attempts.run(&job, now).await;
+        match report.outcome {
+            Outcome::Delivered => return "delivered".to_owned(),
+            Outcome::Accepted => return "accepted".to_owned(),
+            Outcome::Skipped(reason) => return format!("skipped: {reason}"),
+            Outcome::Misconfigured(reason) | Outcome::Dead(reason) => {
+                return format!("failed: {reason}");
+            }
+            Outcome::Retry { after, reason } => {
+                if let Retry::Never(text) = retry(&reason) {
+                    return format!("failed: {text}");
+                }
+                job.attempts += 1;
+                match policy.next(
+                    now,
+                    job.accepted_at,
+                    job.event.is_error(),
+                    job.attempts,
+                    after,
+                    1.0,
+                ) {
+                    Next::At(due) => now = due.max(now + Duration::from_millis(1)),
+                    Next::LifeEnded => {
+                        return format!(
+                            "failed: given up after {} attempts: {reason}",
+                            job.attempts
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

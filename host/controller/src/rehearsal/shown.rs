@@ -1,0 +1,120 @@
+//! Requests and answers as people and fixtures see them: JSON, headers sorted, secrets masked unless they were asked for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use herald_core::formatter::Response;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use serde_json::{Value, json};
+
+use crate::egress::{Mask, Prepared};
+
+/// Whether secrets are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// `*****` stands in their place.
+    Masked,
+    /// They are shown as they are sent.
+    Revealed,
+}
+
+/// How a request travels when a proxy is between.
+pub(super) enum Via {
+    /// Through a tunnel to this host and port.
+    Tunnel { target: String },
+    /// Whole, to a proxy that passes it on.
+    Forward { proxy: String },
+}
+
+/// A request as JSON; without a mask, secrets are shown.
+#[must_use]
+pub fn shown_request(request: &Prepared, mask: Option<&Mask>) -> Value {
+    shown_on_the_wire(request, None, mask)
+}
+
+pub(super) fn shown_on_the_wire(
+    request: &Prepared,
+    via: Option<&Via>,
+    mask: Option<&Mask>,
+) -> Value {
+    let hide = |text: &str| match mask {
+        Some(mask) => mask.lines(text).into_owned(),
+        None => text.to_owned(),
+    };
+    let is_connect = request.method == reqwest::Method::CONNECT;
+    let authority = authority(&request.url, is_connect);
+    let mut headers: Vec<(String, String)> = request
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let shown = if mask.is_some() && name == "proxy-authorization" {
+                "*****".to_owned()
+            } else {
+                hide(&value)
+            };
+            (name.as_str().to_owned(), shown)
+        })
+        .collect();
+    if !request.headers.contains_key(HOST) {
+        headers.push((HOST.to_string(), authority.clone()));
+    }
+    let mut noise = vec![USER_AGENT.as_str()];
+    if !request.body.is_empty() {
+        headers.push((CONTENT_LENGTH.to_string(), request.body.len().to_string()));
+        noise.insert(0, CONTENT_LENGTH.as_str());
+    }
+    headers.sort();
+    let url = if is_connect { authority } else { hide(request.url.as_str()) };
+    let body = match mask {
+        Some(mask) => mask.bytes(request.body.to_vec()),
+        None => request.body.to_vec(),
+    };
+    let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mut shown = json!({
+        "method": request.method.as_str(),
+        "url": url,
+        "headers": headers,
+        "noise": noise,
+        "body": shown_body(&body, content_type),
+    });
+    match via {
+        Some(Via::Tunnel { target }) => shown["via"] = json!(format!("CONNECT {target}")),
+        Some(Via::Forward { proxy }) => shown["via"] = json!(format!("forward proxy {proxy}")),
+        None => {}
+    }
+    shown
+}
+
+/// An answer as JSON. It is masked already.
+#[must_use]
+pub fn shown_response(response: &Response) -> Value {
+    json!({
+        "status": response.status,
+        "headers": response.headers,
+        "body": shown_body(&response.body, response.header("content-type")),
+    })
+}
+
+/// `{"json": …}`, `{"text": …}`, `{"base64": …}`, or null for nothing.
+fn shown_body(body: &[u8], content_type: Option<&str>) -> Value {
+    if body.is_empty() {
+        return Value::Null;
+    }
+    if content_type.is_some_and(|kind| kind.contains("json"))
+        && let Ok(value) = serde_json::from_slice::<Value>(body)
+    {
+        return json!({ "json": value });
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) => json!({ "text": text }),
+        Err(_) => json!({ "base64": STANDARD.encode(body) }),
+    }
+}
+
+fn authority(url: &url::Url, with_port: bool) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port().or_else(|| url.port_or_known_default().filter(|_| with_port)) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}

@@ -1,0 +1,195 @@
+//! Joins the objects of all places into one catalog and finds what does not fit together.
+//!
+//! It must not know where objects come from: the same rules hold for a folder and for a cluster.
+
+mod connection;
+mod wiring;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use herald_core::alert::Alert;
+use herald_core::matching::AlertIndex;
+
+use super::Mistake;
+use super::manifest::{AlertObject, Declared, Objects, ProviderObject, SecretObject};
+use super::nearest::did_you_mean;
+use crate::catalog::{Catalog, ProviderKey};
+
+/// What was read, and what is wrong with it.
+pub struct Loaded {
+    /// All that can be used, and with it what waits for a correction.
+    pub catalog: Catalog,
+    /// Every mistake, sorted by file and line.
+    pub mistakes: Vec<Mistake>,
+    origins: HashMap<ProviderKey, (String, u64)>,
+}
+
+impl Loaded {
+    /// The file and line of a Provider, for a later check that finds fault with it.
+    #[must_use]
+    pub fn origin(&self, key: &ProviderKey) -> Option<(String, u64)> {
+        self.origins.get(key).cloned()
+    }
+}
+
+/// The Secrets by namespace and name.
+struct Secrets<'a>(HashMap<(&'a str, &'a str), &'a SecretObject>);
+
+impl<'a> Secrets<'a> {
+    fn get(&self, namespace: &str, name: &str) -> Option<&'a SecretObject> {
+        self.0.get(&(namespace, name)).copied()
+    }
+}
+
+/// Joins the objects; `mistakes` are those that were found when they were read.
+///
+/// Of an object that is declared twice the first counts, in the order of `places`.
+pub(crate) fn assemble<'a>(
+    places: impl Iterator<Item = &'a Objects> + Clone,
+    mut mistakes: Vec<Mistake>,
+) -> Loaded {
+    let secrets = declared(places.clone().flat_map(|place| &place.secrets), &mut mistakes);
+    let secrets = Secrets(
+        secrets
+            .into_iter()
+            .map(|secret| ((secret.id.namespace.as_str(), secret.id.name.as_str()), secret))
+            .collect(),
+    );
+    let objects = declared(places.clone().flat_map(|place| &place.providers), &mut mistakes);
+    let mut catalog = Catalog::default();
+    let mut origins = HashMap::new();
+    let mut uids: HashMap<&str, &ProviderObject> = HashMap::new();
+    for object in &objects {
+        let mut provider = wiring::wire(object, &secrets, &mut mistakes);
+        if let Some(first) = uids.get(object.uid.as_str()) {
+            mistakes.push(shared_uid(*object, *first));
+            provider.uid = object.id.derived_uid();
+            set_uid(&mut provider.json, &provider.uid);
+        } else {
+            uids.insert(&object.uid, object);
+        }
+        let key = ProviderKey::of(&provider);
+        if let Some(line) = object.origin.line {
+            origins.insert(key.clone(), (object.origin.file.as_ref().to_owned(), line));
+        }
+        catalog.providers.insert(key, Arc::new(provider));
+    }
+    let alerts = declared(places.clone().flat_map(|place| &place.alerts), &mut mistakes);
+    catalog.alerts = AlertIndex::new(distinct_alerts(&alerts, &objects, &mut mistakes));
+    for object in places.flat_map(|place| &place.labelled) {
+        catalog.objects.insert(
+            &object.kind,
+            &object.namespace,
+            &object.name,
+            object.labels.clone(),
+        );
+    }
+    mistakes.sort();
+    // Two Providers with one Secret find the same fault in it.
+    mistakes.dedup();
+    Loaded { catalog, mistakes, origins }
+}
+
+/// The objects whose name was not taken before.
+fn declared<'a, T: Declared>(
+    objects: impl Iterator<Item = &'a T>,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<&'a T> {
+    let mut first = HashMap::new();
+    let mut kept = Vec::new();
+    for object in objects {
+        match first.entry(object.id()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(object);
+                kept.push(object);
+            }
+            Entry::Occupied(taken) => {
+                let message = format!(
+                    "is declared a second time, first at {}; remove or rename one of the two",
+                    taken.get().origin()
+                );
+                mistakes.push(object.origin().mistake(object.id(), "metadata.name", message));
+            }
+        }
+    }
+    kept
+}
+
+/// The Alerts, each with a uid of its own, also those whose Provider does not exist.
+fn distinct_alerts(
+    objects: &[&AlertObject],
+    providers: &[&ProviderObject],
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<Arc<Alert>> {
+    let by_name: HashMap<(&str, &str), &ProviderObject> = providers
+        .iter()
+        .map(|object| ((object.id.namespace.as_str(), object.id.name.as_str()), *object))
+        .collect();
+    let mut uids: HashMap<&str, &AlertObject> = HashMap::new();
+    let mut alerts = Vec::new();
+    for object in objects {
+        let alert = &object.alert;
+        if !by_name.contains_key(&(alert.namespace.as_str(), alert.provider.as_str())) {
+            let message = missing_provider(alert, providers);
+            mistakes.push(object.origin.mistake(&object.id, "spec.providerRef.name", message));
+        }
+        if let Some(first) = uids.get(alert.uid.as_str()) {
+            // Deliveries are told apart by the Alert's uid, so those of the second would pass for those of the first.
+            mistakes.push(shared_uid(*object, *first));
+            let mut alert = Alert { uid: object.id.derived_uid(), ..Alert::clone(alert) };
+            set_uid(&mut alert.json, &alert.uid);
+            alerts.push(Arc::new(alert));
+        } else {
+            uids.insert(&alert.uid, object);
+            alerts.push(Arc::clone(alert));
+        }
+    }
+    alerts
+}
+
+/// In a cluster a uid cannot be given, so one that was copied along with an object does no harm there.
+fn shared_uid<T: Declared>(object: &T, first: &T) -> Mistake {
+    let message = format!(
+        "is also the uid of {} at {}, so one made of the name is used; remove it",
+        first.id(),
+        first.origin()
+    );
+    let mistake = object.origin().mistake(object.id(), "metadata.uid", message);
+    Mistake { tolerated: true, ..mistake }
+}
+
+fn set_uid(object: &mut serde_json::Value, uid: &str) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
+        metadata.insert("uid".to_owned(), uid.into());
+    }
+}
+
+fn missing_provider(alert: &Alert, providers: &[&ProviderObject]) -> String {
+    let known =
+        providers.iter().map(|object| (object.id.namespace.as_str(), object.id.name.as_str()));
+    missing("Provider", &alert.namespace, &alert.provider, known)
+}
+
+/// What to say of a reference that leads nowhere; `known` are the namespaces and names that there are.
+fn missing<'a>(
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    known: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> String {
+    let here = known.clone().filter(|(other, _)| *other == namespace).map(|(_, name)| name);
+    // The smallest, so that the text does not change from one reading to the next.
+    let elsewhere = known.filter(|(_, other)| *other == name).map(|(namespace, _)| namespace).min();
+    let advice = match (did_you_mean(name, here), elsewhere) {
+        (Some(guess), _) => guess,
+        (None, Some(elsewhere)) => {
+            format!(
+                "the one in namespace `{elsewhere}` cannot be used from `{namespace}`; move one of the two"
+            )
+        }
+        (None, None) => "add it or correct the name".to_owned(),
+    };
+    format!("there is no {kind} {namespace}/{name}; {advice}")
+}

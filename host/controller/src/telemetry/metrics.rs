@@ -1,0 +1,269 @@
+//! The numbers that Prometheus scrapes: their names, labels and buckets.
+//!
+//! Callers hand over plain values. Labels come from closed sets: outcomes and kinds are the words that our own enums name
+//! themselves by, hence `&'static str`; types of providers are capped in case somebody installs very many.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// Every outcome of a posted event, so that each counter is there before it counts.
+const EVENT_OUTCOMES: [&str; 5] = ["accepted", "duplicate", "invalid", "too_large", "unavailable"];
+
+/// Types beyond this number share the label `other`.
+const MAX_TYPES: usize = 200;
+
+/// From the fastest fsync to an emitter's patience, which is 5 s.
+const ACCEPT_BUCKETS: [f64; 14] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// From a receiver next door to a long `spec.timeout`.
+const ATTEMPT_BUCKETS: [f64; 12] =
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
+
+/// All numbers of the process. A clone counts into the same ones.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    types: RwLock<HashSet<Arc<str>>>,
+    events: Family<ByOutcome, Counter>,
+    accept_seconds: Histogram,
+    attempts: Family<ByTypeAndOutcome, Counter>,
+    attempt_seconds: Family<ByType, Histogram, fn() -> Histogram>,
+    deliveries: Family<ByTypeAndOutcome, Counter>,
+    module_failures: Family<ByTypeAndKind, Counter>,
+    providers: Gauge,
+    alerts: Gauge,
+    mistakes: Gauge,
+    waiting: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByType {
+    r#type: Arc<str>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByTypeAndOutcome {
+    r#type: Arc<str>,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByTypeAndKind {
+    r#type: Arc<str>,
+    kind: &'static str,
+}
+
+impl Metrics {
+    /// All numbers at zero; `version` is what `herald_build_info` shows.
+    #[must_use]
+    pub fn new(version: &str) -> Metrics {
+        let attempt_histogram: fn() -> Histogram = || Histogram::new(ATTEMPT_BUCKETS);
+        let mut inner = Inner {
+            registry: Registry::with_prefix("herald"),
+            types: RwLock::default(),
+            events: Family::default(),
+            accept_seconds: Histogram::new(ACCEPT_BUCKETS),
+            attempts: Family::default(),
+            attempt_seconds: Family::new_with_constructor(attempt_histogram),
+            deliveries: Family::default(),
+            module_failures: Family::default(),
+            providers: Gauge::default(),
+            alerts: Gauge::default(),
+            mistakes: Gauge::default(),
+            waiting: Gauge::default(),
+        };
+        inner.register(version);
+        let metrics = Metrics(Arc::new(inner));
+        // A rate over a counter that appears with its first failure misses that failure.
+        for outcome in EVENT_OUTCOMES {
+            drop(metrics.0.events.get_or_create(&ByOutcome { outcome }));
+        }
+        metrics
+    }
+
+    /// Counts one posted event: accepted, duplicate, invalid, too_large or unavailable.
+    pub fn event(&self, outcome: &'static str) {
+        self.0.events.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
+    /// Measures how long one accepted event took, from its last byte to the answer.
+    pub fn event_accept(&self, took: Duration) {
+        self.0.accept_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts and measures one attempt to deliver to a Provider of this type: delivered, accepted, skipped, retry,
+    /// misconfigured or dead.
+    pub fn attempt(&self, provider_type: &str, outcome: &'static str, took: Duration) {
+        let r#type = self.type_label(provider_type);
+        let labels = ByTypeAndOutcome { r#type: r#type.clone(), outcome };
+        self.0.attempts.get_or_create(&labels).inc();
+        self.0.attempt_seconds.get_or_create(&ByType { r#type }).observe(took.as_secs_f64());
+    }
+
+    /// Counts one delivery that has ended: delivered, accepted, skipped or dead.
+    pub fn delivery(&self, provider_type: &str, outcome: &'static str) {
+        let labels = ByTypeAndOutcome { r#type: self.type_label(provider_type), outcome };
+        self.0.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// Counts one failure of a module; `kind` is the error's own label.
+    pub fn module_failure(&self, provider_type: &str, kind: &'static str) {
+        let labels = ByTypeAndKind { r#type: self.type_label(provider_type), kind };
+        self.0.module_failures.get_or_create(&labels).inc();
+    }
+
+    /// Shows how much the catalog holds: Providers, Alerts, and objects or fields that it could not take.
+    pub fn catalog(&self, providers: usize, alerts: usize, mistakes: usize) {
+        self.0.providers.set(saturate(providers));
+        self.0.alerts.set(saturate(alerts));
+        self.0.mistakes.set(saturate(mistakes));
+    }
+
+    /// Shows how many deliveries wait for an attempt.
+    pub fn waiting(&self, n_deliveries: usize) {
+        self.0.waiting.set(saturate(n_deliveries));
+    }
+
+    /// All numbers in the OpenMetrics text form.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.0.registry)
+            .expect("writing to a String does not fail");
+        text
+    }
+
+    /// One shared string for each type, so that counting does not allocate and labels stay few.
+    fn type_label(&self, provider_type: &str) -> Arc<str> {
+        let known = self.0.types.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(label) = known.get(provider_type) {
+            return label.clone();
+        }
+        drop(known);
+        let mut known = self.0.types.write().unwrap_or_else(PoisonError::into_inner);
+        let label: Arc<str> =
+            if known.len() < MAX_TYPES { provider_type.into() } else { "other".into() };
+        if let Some(label) = known.get(&label) {
+            return label.clone();
+        }
+        known.insert(label.clone());
+        label
+    }
+}
+
+impl Inner {
+    /// Names every number. The library appends `_total` to counters and `_info` to the version.
+    fn register(&mut self, version: &str) {
+        let registry = &mut self.registry;
+        registry.register("events", "Events posted, by what became of them", self.events.clone());
+        registry.register(
+            "event_accept_duration_seconds",
+            "Time from the last byte of an accepted event until it is on disk and answered",
+            self.accept_seconds.clone(),
+        );
+        registry.register(
+            "attempts",
+            "Attempts to deliver, by the Provider's type and how they ended",
+            self.attempts.clone(),
+        );
+        registry.register(
+            "attempt_duration_seconds",
+            "Time of one attempt, with the module's work and the receiver's answer",
+            self.attempt_seconds.clone(),
+        );
+        registry.register(
+            "deliveries",
+            "Deliveries that have ended, by the Provider's type and how",
+            self.deliveries.clone(),
+        );
+        registry.register(
+            "module_failures",
+            "Calls of modules that failed, by type and kind of failure",
+            self.module_failures.clone(),
+        );
+        registry.register("catalog_providers", "Providers known", self.providers.clone());
+        registry.register("catalog_alerts", "Alerts known", self.alerts.clone());
+        registry.register(
+            "catalog_mistakes",
+            "Mistakes in Providers, Alerts and Secrets that wait for somebody to correct them",
+            self.mistakes.clone(),
+        );
+        registry.register(
+            "deliveries_waiting",
+            "Deliveries that wait for an attempt",
+            self.waiting.clone(),
+        );
+        let build = Info::new(vec![("version", version.to_owned())]);
+        registry.register("build", "The version that runs", build);
+    }
+}
+
+fn saturate(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(metrics: &Metrics, line: &str) {
+        let text = metrics.encode();
+        assert!(text.lines().any(|l| l == line), "no line `{line}` in\n{text}");
+    }
+
+    #[test]
+    fn every_number_has_its_name_and_labels() {
+        let metrics = Metrics::new("1.2.3");
+        metrics.event("too_large");
+        metrics.event_accept(Duration::from_micros(300));
+        metrics.attempt("slack", "retry", Duration::from_millis(20));
+        metrics.attempt("slack", "delivered", Duration::from_millis(2));
+        metrics.delivery("slack", "delivered");
+        metrics.module_failure("slack", "trap");
+        metrics.catalog(3, 4, 5);
+        metrics.waiting(6);
+
+        check(&metrics, r#"herald_build_info{version="1.2.3"} 1"#);
+        check(&metrics, r#"herald_events_total{outcome="too_large"} 1"#);
+        check(&metrics, r#"herald_events_total{outcome="accepted"} 0"#);
+        check(&metrics, "herald_event_accept_duration_seconds_count 1");
+        check(&metrics, r#"herald_event_accept_duration_seconds_bucket{le="0.0005"} 1"#);
+        check(&metrics, r#"herald_attempts_total{type="slack",outcome="retry"} 1"#);
+        check(&metrics, r#"herald_attempt_duration_seconds_count{type="slack"} 2"#);
+        check(&metrics, r#"herald_deliveries_total{type="slack",outcome="delivered"} 1"#);
+        check(&metrics, r#"herald_module_failures_total{type="slack",kind="trap"} 1"#);
+        check(&metrics, "herald_catalog_providers 3");
+        check(&metrics, "herald_catalog_alerts 4");
+        check(&metrics, "herald_catalog_mistakes 5");
+        check(&metrics, "herald_deliveries_waiting 6");
+        check(&metrics, "# EOF");
+    }
+
+    #[test]
+    fn very_many_types_share_one_label() {
+        let metrics = Metrics::new("1");
+        for n in 0..MAX_TYPES + 3 {
+            metrics.delivery(&format!("type-{n}"), "dead");
+        }
+        check(&metrics, r#"herald_deliveries_total{type="other",outcome="dead"} 3"#);
+        metrics.delivery("type-0", "dead");
+        check(&metrics, r#"herald_deliveries_total{type="type-0",outcome="dead"} 2"#);
+    }
+}
