@@ -1,0 +1,222 @@
+//! One trial for each folder of `fixtures/providers/<type>/<case>/`, through the real modules.
+//!
+//! In: `provider.yaml`, `event.json`, optional `alert.yaml`, `N.response.json`, and `flags` (one flag of `herald render`
+//! a line). Out: `N.request.json` for each request, `outcome.txt`, and
+//! `mistakes.txt` with a line for each mistake in the manifests. `UPDATE_EXPECT=1` rewrites what must come out: read
+//! the diff. A case named `peer-…` is a recording of Flux's notification-controller; its `peer.txt` says what became of
+//! the delivery there. Where Herald does otherwise on purpose, `DIFFERS` says what and why.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests; UPDATE_EXPECT is read from the environment"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use herald_controller::delivery::Options;
+use herald_controller::modules::Modules;
+use herald_controller::rehearsal::{Case, Rehearsed, Secrets, rehearse};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+fn main() {
+    let args = Arguments::from_args();
+    rustls::crypto::ring::default_provider().install_default().unwrap();
+    let runtime = Arc::new(tokio::runtime::Runtime::new().unwrap());
+    let modules = Arc::new(runtime.block_on(async {
+        let engine = herald_controller::modules::engine().unwrap();
+        Modules::built_in(&engine).await.unwrap()
+    }));
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/providers");
+    let folders: BTreeSet<String> = folders(&root).iter().map(|path| name(path)).collect();
+    let types: BTreeSet<String> = modules.types().into_iter().collect();
+    let mut trials = vec![Trial::test("every type has cases, and every case a type", move || {
+        if folders == types {
+            Ok(())
+        } else {
+            Err(format!("folders {folders:?}, types {types:?}").into())
+        }
+    })];
+    for kind in self::folders(&root) {
+        for case in self::folders(&kind) {
+            let (runtime, modules) = (Arc::clone(&runtime), Arc::clone(&modules));
+            let id = format!("{}/{}", name(&kind), name(&case));
+            trials.push(Trial::test(id, move || runtime.block_on(check(&case, modules))));
+        }
+    }
+    libtest_mimic::run(&args, trials).exit();
+}
+
+/// The one place that knows how a case is run.
+async fn check(dir: &Path, modules: Arc<Modules>) -> Result<(), Failed> {
+    only_known_files(dir)?;
+    let mut case = Case::read(dir)?;
+    case.now = "2026-03-14T09:30:00Z".parse()?;
+    let flags = fs::read_to_string(dir.join("flags")).unwrap_or_default();
+    let options = Options {
+        no_cross_namespace_refs: flags.lines().any(|flag| flag == "--no-cross-namespace-refs"),
+    };
+    let rehearsed = rehearse(&case, modules, options, Secrets::Revealed).await;
+    let recorded = recorded(dir)?;
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        update(dir, &rehearsed, &recorded)?;
+    } else {
+        compare(&rehearsed, &recorded, &fs::read_to_string(dir.join("outcome.txt"))?)?;
+        let expected = fs::read_to_string(dir.join("mistakes.txt")).unwrap_or_default();
+        if lines(&rehearsed.mistakes) != expected {
+            return Err(format!(
+                "the mistakes are\n{}and should be\n{expected}",
+                lines(&rehearsed.mistakes)
+            )
+            .into());
+        }
+    }
+    differs_where_it_does(dir, &rehearsed)
+}
+
+fn compare(rehearsed: &Rehearsed, recorded: &[Value], outcome: &str) -> Result<(), Failed> {
+    if rehearsed.outcome != outcome.trim_end() {
+        return Err(format!(
+            "the outcome is\n  {}\nand should be\n  {}",
+            rehearsed.outcome,
+            outcome.trim_end()
+        )
+        .into());
+    }
+    if rehearsed.requests.len() != recorded.len() {
+        let (is, should) = (rehearsed.requests.len(), recorded.len());
+        return Err(format!("{is} requests and not {should}: {:#?}", rehearsed.requests).into());
+    }
+    for (number, (is, should)) in (1..).zip(rehearsed.requests.iter().zip(recorded)) {
+        let (is, should) = comparable(is, should);
+        if is != should {
+            return Err(format!(
+                "{number}.request.json\n--- should be\n{should:#}\n--- is\n{is:#}"
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// Rewrites what must come out. A file that says the same, transport noise aside, is left as it is.
+fn update(dir: &Path, rehearsed: &Rehearsed, recorded: &[Value]) -> Result<(), Failed> {
+    let is_recording = dir.join("peer.txt").exists();
+    for number in 1..=recorded.len().max(rehearsed.requests.len()) {
+        let path = dir.join(format!("{number}.request.json"));
+        match (rehearsed.requests.get(number - 1), recorded.get(number - 1)) {
+            (Some(is), Some(should)) if same(is, should) => {}
+            _ if is_recording && !dir.join("DIFFERS").exists() => {
+                return Err(format!("{number}.request.json is a recording and not what Herald sends: say why in DIFFERS").into());
+            }
+            (Some(is), _) => fs::write(path, format!("{is:#}\n"))?,
+            (None, _) => fs::remove_file(path)?,
+        }
+    }
+    if !rehearsed.mistakes.is_empty() {
+        fs::write(dir.join("mistakes.txt"), lines(&rehearsed.mistakes))?;
+    }
+    Ok(fs::write(dir.join("outcome.txt"), format!("{}\n", rehearsed.outcome))?)
+}
+
+fn lines(mistakes: &[String]) -> String {
+    mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
+}
+
+fn same(is: &Value, should: &Value) -> bool {
+    let (is, should) = comparable(is, should);
+    is == should
+}
+
+/// Two requests without what both may do as they like: transport noise, and where a proxy listens.
+fn comparable(is: &Value, should: &Value) -> (Value, Value) {
+    let noise: Vec<&str> = [is, should]
+        .iter()
+        .flat_map(|request| request["noise"].as_array().into_iter().flatten())
+        .filter_map(Value::as_str)
+        .collect();
+    let clean = |request: &Value| {
+        let mut request = request.clone();
+        let fields = request.as_object_mut().unwrap();
+        fields.remove("noise");
+        fields.remove("via");
+        if let Some(Value::Array(headers)) = fields.get_mut("headers") {
+            headers.retain(|header| !header[0].as_str().is_some_and(|name| noise.contains(&name)));
+        }
+        request
+    };
+    (clean(is), clean(should))
+}
+
+/// A recording whose outcome is another in Herald carries the reason.
+fn differs_where_it_does(dir: &Path, rehearsed: &Rehearsed) -> Result<(), Failed> {
+    let Ok(peer) = fs::read_to_string(dir.join("peer.txt")) else { return Ok(()) };
+    let class = |outcome: &str| outcome.split([':', '\n']).next().unwrap_or_default().to_owned();
+    let same = class(&peer) == class(&rehearsed.outcome);
+    let explained =
+        fs::read_to_string(dir.join("DIFFERS")).is_ok_and(|text| !text.trim().is_empty());
+    if same || explained {
+        Ok(())
+    } else {
+        Err(format!(
+            "the peer: {}, Herald: {}; say why in DIFFERS",
+            peer.trim_end(),
+            rehearsed.outcome
+        )
+        .into())
+    }
+}
+
+/// A typing error in a file's name must not turn a check off.
+fn only_known_files(dir: &Path) -> Result<(), Failed> {
+    const KNOWN: [&str; 8] = [
+        "provider.yaml",
+        "alert.yaml",
+        "event.json",
+        "outcome.txt",
+        "mistakes.txt",
+        "peer.txt",
+        "flags",
+        "DIFFERS",
+    ];
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let number =
+            name.strip_suffix(".request.json").or_else(|| name.strip_suffix(".response.json"));
+        let numbered =
+            number.is_some_and(|number| number.parse::<usize>().is_ok_and(|number| number > 0));
+        if !numbered && !KNOWN.contains(&name.as_str()) {
+            return Err(format!("{name} is no file of a case").into());
+        }
+    }
+    Ok(())
+}
+
+fn recorded(dir: &Path) -> Result<Vec<Value>, Failed> {
+    let mut recorded = Vec::new();
+    while let Ok(text) =
+        fs::read_to_string(dir.join(format!("{}.request.json", recorded.len() + 1)))
+    {
+        recorded.push(serde_json::from_str(&text)?);
+    }
+    Ok(recorded)
+}
+
+fn folders(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}

@@ -1,0 +1,167 @@
+//! The binary `herald` as a process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::process::Child;
+
+/// How long a start may take; modules are compiled without optimisation in tests.
+const START: Duration = Duration::from_secs(60);
+
+/// The path of the binary, built if it is missing or old.
+///
+/// # Panics
+/// It does not compile.
+#[must_use]
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        // The flags are those of the Makefile, so that nothing is compiled a second time with other features.
+        let cargo = option_env!("CARGO").unwrap_or("cargo");
+        let built = Command::new(cargo)
+            .args(["build", "--locked", "--quiet", "--workspace", "--bins", "--manifest-path"])
+            .arg(root().join("Cargo.toml"))
+            .status()
+            .unwrap();
+        assert!(built.success(), "the binary does not compile");
+        let exe = std::env::current_exe().unwrap();
+        let profile = exe.ancestors().find(|dir| dir.join("herald").is_file());
+        profile.expect("cargo puts all binaries of a profile into one folder").join("herald")
+    })
+}
+
+/// The root of the repository.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Runs a command that should end by itself, and ends it when it does not.
+///
+/// # Panics
+/// It is not there.
+#[must_use]
+pub fn output(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let end = Instant::now() + START;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > end {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// A running `herald serve`.
+pub struct Herald {
+    child: Child,
+    addresses: Value,
+    log: PathBuf,
+}
+
+impl Herald {
+    /// Starts `herald serve` on free ports, with loopback allowed, and waits until it listens.
+    ///
+    /// # Panics
+    /// It ends instead; the message holds its log.
+    pub async fn start(config: &Path, data: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        serve(&mut command, config, data, flags);
+        Self::spawn(command, data).await
+    }
+
+    /// The same with a limit on the size of every file that it writes, in bytes.
+    ///
+    /// # Panics
+    /// It ends instead; the message holds its log.
+    pub async fn start_limited(config: &Path, data: &Path, bytes: u64) -> Self {
+        let mut command = Command::new("sh");
+        // A write beyond the limit raises a signal; ignored, it is an error that the writer sees. The unit is 512 bytes.
+        command.args([
+            "-c",
+            "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"",
+            "sh",
+            &(bytes / 512).to_string(),
+        ]);
+        command.arg(binary());
+        serve(&mut command, config, data, &[]);
+        Self::spawn(command, data).await
+    }
+
+    async fn spawn(mut command: Command, data: &Path) -> Self {
+        let log = data.with_extension("log");
+        let file = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        let addresses_file = data.join("addresses.json");
+        drop(fs::remove_file(&addresses_file));
+        let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+        let end = Instant::now() + START;
+        loop {
+            if let Ok(text) = fs::read_to_string(&addresses_file)
+                && let Ok(addresses) = serde_json::from_str(&text)
+            {
+                return Self { child, addresses, log };
+            }
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!(
+                    "herald ended with {status}:\n{}",
+                    fs::read_to_string(&log).unwrap_or_default()
+                );
+            }
+            assert!(
+                Instant::now() < end,
+                "herald does not listen:\n{}",
+                fs::read_to_string(&log).unwrap_or_default()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Where events are posted.
+    #[must_use]
+    pub fn events(&self) -> String {
+        self.address("events")
+    }
+
+    /// The base URL of one of its doors: `events`, `health` or `metrics`.
+    #[must_use]
+    pub fn address(&self, door: &str) -> String {
+        format!("http://{}", self.addresses[door].as_str().unwrap())
+    }
+
+    /// What it wrote to its log so far, over all starts with the same data folder.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends it at once, as a power failure would.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end and waits; the exit code.
+    pub async fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().await.unwrap().code()
+    }
+}
+
+fn serve(command: &mut Command, config: &Path, data: &Path, flags: &[&str]) {
+    command.arg("serve").arg("--config-dir").arg(config).arg("--data-dir").arg(data);
+    command.args([
+        "--events-addr",
+        "127.0.0.1:0",
+        "--health-addr",
+        "127.0.0.1:0",
+        "--metrics-addr",
+        "127.0.0.1:0",
+    ]);
+    command.arg("--allow-loopback").args(flags);
+}
