@@ -8,7 +8,8 @@ WASM := wasm32-unknown-unknown
 
 ## demo: delivers a handful of Flux events to a small receiver and shows what it got
 demo: setup
-	$(CARGO) run --locked --quiet -p herald-tests --bin demo
+	$(CARGO) build --locked --workspace --bins
+	target/debug/demo
 
 ## test: every test
 test: setup
@@ -21,8 +22,8 @@ check: setup
 	cd guests && $(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	cd guests && $(CARGO) clippy --locked --workspace --release --target $(WASM) -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
-	$(CARGO) test --locked -p herald-tests --test tidy
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	$(CARGO) test --locked --workspace --test tidy
 
 ## fmt: formats both workspaces
 fmt:

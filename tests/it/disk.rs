@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use herald_tests::events::kustomization;
 use herald_tests::eventually;
-use herald_tests::herald::{Herald, binary, output};
+use herald_tests::herald::{Herald, output, serve};
 use herald_tests::receiver::Receiver;
 use serde_json::json;
 
@@ -70,18 +70,7 @@ fn a_damaged_or_unusable_journal_ends_the_start_with_a_clear_error() {
     let config =
         folder(&json!({"type": "generic", "address": "https://hooks.lab.example/"}), &json!({}));
     let start = |dir: &std::path::Path| {
-        let mut command = std::process::Command::new(binary());
-        command.args([
-            "serve",
-            "--events-addr",
-            "127.0.0.1:0",
-            "--health-addr",
-            "127.0.0.1:0",
-            "--metrics-addr",
-            "127.0.0.1:0",
-        ]);
-        let output =
-            output(command.arg("--config-dir").arg(config.path()).arg("--data-dir").arg(dir));
+        let output = output(&mut serve(config.path(), dir, &[]));
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use herald_tests::events::kustomization;
 use herald_tests::eventually;
-use herald_tests::herald::Herald;
+use herald_tests::herald::{Herald, output, serve};
 use herald_tests::receiver::{Receiver, Reply};
 use serde_json::{Value, json};
 
@@ -204,19 +204,7 @@ async fn a_second_instance_on_the_same_journal_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let dir = data.path().join("data");
     let herald = Herald::start(config.path(), &dir, &[]).await;
-    let mut second = std::process::Command::new(herald_tests::herald::binary());
-    second.args([
-        "serve",
-        "--events-addr",
-        "127.0.0.1:0",
-        "--health-addr",
-        "127.0.0.1:0",
-        "--metrics-addr",
-        "127.0.0.1:0",
-    ]);
-    let second = herald_tests::herald::output(
-        second.arg("--config-dir").arg(config.path()).arg("--data-dir").arg(&dir),
-    );
+    let second = output(&mut serve(config.path(), &dir, &[]));
     assert_eq!(second.status.code(), Some(1));
     let text = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(text.contains("cannot open the journal"), "{text}");

@@ -40,6 +40,18 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
+/// The command `herald serve` on free ports, with loopback allowed.
+#[must_use]
+pub fn serve(config: &Path, data: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.arg("serve").arg("--config-dir").arg(config).arg("--data-dir").arg(data);
+    for door in ["--events-addr", "--health-addr", "--metrics-addr"] {
+        command.args([door, "127.0.0.1:0"]);
+    }
+    command.arg("--allow-loopback").args(flags);
+    command
+}
+
 /// Runs a command that should end by itself, and ends it when it does not.
 ///
 /// # Panics
@@ -70,9 +82,7 @@ impl Herald {
     /// # Panics
     /// It ends instead; the message holds its log.
     pub async fn start(config: &Path, data: &Path, flags: &[&str]) -> Self {
-        let mut command = Command::new(binary());
-        serve(&mut command, config, data, flags);
-        Self::spawn(command, data).await
+        Self::spawn(serve(config, data, flags), data).await
     }
 
     /// The same with a limit on the size of every file that it writes, in bytes.
@@ -88,8 +98,8 @@ impl Herald {
             "sh",
             &(bytes / 512).to_string(),
         ]);
-        command.arg(binary());
-        serve(&mut command, config, data, &[]);
+        let serve = serve(config, data, &[]);
+        command.arg(serve.get_program()).args(serve.get_args());
         Self::spawn(command, data).await
     }
 
@@ -151,17 +161,4 @@ impl Herald {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.child.wait().await.unwrap().code()
     }
-}
-
-fn serve(command: &mut Command, config: &Path, data: &Path, flags: &[&str]) {
-    command.arg("serve").arg("--config-dir").arg(config).arg("--data-dir").arg(data);
-    command.args([
-        "--events-addr",
-        "127.0.0.1:0",
-        "--health-addr",
-        "127.0.0.1:0",
-        "--metrics-addr",
-        "127.0.0.1:0",
-    ]);
-    command.arg("--allow-loopback").args(flags);
 }

@@ -7,6 +7,8 @@
 
 mod client;
 mod fill;
+#[cfg(test)]
+mod fixture;
 mod mask;
 mod proxy;
 mod resolver;

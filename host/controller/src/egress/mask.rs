@@ -192,3 +192,6 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
         hex.into_bytes(),
     ]
 }
+
+#[cfg(test)]
+mod tests;

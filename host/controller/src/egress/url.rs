@@ -117,12 +117,11 @@ fn declared_site(site: &str, description: &Description) -> Result<Url, PrepareEr
 
 #[cfg(test)]
 mod tests {
-    use herald_core::formatter::{Places, Purpose};
+    use herald_core::formatter::Purpose;
 
     use super::*;
 
     fn description(hosts: &[&str]) -> Description {
-        let _ = Places::default();
         Description {
             summary: "x".to_owned(),
             purpose: Purpose::Message,

@@ -61,7 +61,7 @@ async fn a_copy_of_the_files_while_it_runs_holds_all_that_was_acknowledged() {
 }
 
 /// Not a test: what the next one starts and kills.
-#[ignore = "started by a_killed_process_loses_nothing_that_it_acknowledged"]
+#[ignore = "needs its parent: it is the process that is killed in a_killed_process_loses_nothing_that_it_acknowledged"]
 #[tokio::test]
 async fn the_process_that_is_killed() {
     let (journal, _recovered) =

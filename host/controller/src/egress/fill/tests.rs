@@ -1,11 +1,9 @@
 //! Each host rule for requests and secrets, by its own test. The names follow the lists in `wit/README.md`.
 
-use std::time::Duration;
-
 use herald_core::formatter::{Base, Encoding, Hash, Hmac, Placement, Places, Purpose, Url};
-use herald_core::secret::{SecretText, SecretValues};
 
 use super::*;
+use crate::egress::fixture::provider;
 
 fn description(secrets: &[(&str, &[Place])]) -> Description {
     Description {
@@ -21,32 +19,6 @@ fn description(secrets: &[(&str, &[Place])]) -> Description {
             .collect(),
         credentials: vec!["github-app".to_owned()],
         config_schema: String::new(),
-    }
-}
-
-fn provider(address: &str, secrets: &[(&str, &str)]) -> Provider {
-    let mut secret = SecretValues::default();
-    for (key, value) in secrets {
-        secret.insert((*key).to_owned(), SecretText::new((*value).to_owned()));
-    }
-    Provider {
-        namespace: "default".to_owned(),
-        name: "p".to_owned(),
-        uid: "u".to_owned(),
-        kind: "generic".to_owned(),
-        channel: String::new(),
-        username: String::new(),
-        address: address.to_owned(),
-        timeout: Duration::from_secs(15),
-        suspend: false,
-        secret,
-        proxy: None,
-        tls: None,
-        commit_status_expr: None,
-        config: serde_json::json!({}),
-        json: serde_json::json!({}),
-        problems: Vec::new(),
-        generation: 0,
     }
 }
 
