@@ -15,7 +15,8 @@ use crate::rehearsal::{Case, Rehearsed, Secrets, rehearse};
 /// Manifests, event and answers are read from a case folder (provider.yaml, event.json, and if they are there alert.yaml
 /// and 1.response.json, 2.response.json, …) or from single files. Answer N answers the Nth request; a request without one
 /// is answered 200 with an empty body. Retries are followed without waiting. Everything goes the way that it goes in
-/// `herald serve`; only the network is left out. Secrets are masked.
+/// `herald serve`; only the network is left out, and with it the header `accept: */*` that the HTTP client adds. Secrets
+/// are masked.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 when it was rendered, whatever the outcome; 64 when a file is missing or wrong."
