@@ -8,3 +8,4 @@ mod disk;
 mod egress;
 mod reload;
 mod serve;
+mod swap;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use herald_core::delivery::JournalId;
 use herald_core::policy::AddressPolicy;
 use herald_core::retry::RetryPolicy;
-use herald_engine::StartEngineError;
+use herald_engine::{Engine, StartEngineError};
 use herald_journal::{Health, Journal, OpenError, Recovered};
 use serde_json::json;
 use thiserror::Error;
@@ -20,6 +20,8 @@ use tokio_util::task::TaskTracker;
 use crate::catalog::CatalogStore;
 use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
 use crate::egress::{HttpTransport, SendError};
+use crate::modules::folder::{ModulesFolder, ModulesFolderError};
+use crate::modules::grants::Grant;
 use crate::modules::{self, LoadModuleError, Modules};
 use crate::router::Router;
 use crate::server::{self, ListenAddr, ListenError, Listener, Readiness};
@@ -31,6 +33,10 @@ use crate::telemetry::Metrics;
 pub struct Config {
     /// The folder with the manifests.
     pub config_dir: PathBuf,
+    /// A folder with modules.
+    pub modules_dir: Option<PathBuf>,
+    /// What the command line grants to modules of the folder, by type.
+    pub module_grants: Vec<(String, Grant)>,
     /// The folder of the journal.
     pub data_dir: PathBuf,
     /// Where events are taken.
@@ -58,6 +64,15 @@ pub enum ServeError {
     /// There are mistakes in the manifests.
     #[error("{} in the manifests; correct them and start again:\n{}", counted(mistakes.len()), mistakes.join("\n"))]
     Manifests {
+        /// A line for each.
+        mistakes: Vec<String>,
+    },
+    /// The folder of the modules cannot be read.
+    #[error("cannot read the modules")]
+    ModulesFolder(#[source] ModulesFolderError),
+    /// Files of the modules' folder do not serve.
+    #[error("{} in the modules' folder; correct or remove the files and start again:\n{}", counted(mistakes.len()), mistakes.join("\n"))]
+    ModuleFiles {
         /// A line for each.
         mistakes: Vec<String>,
     },
@@ -109,6 +124,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let (folder, loaded) = Folder::read(&config.config_dir).map_err(ServeError::Folder)?;
     let engine = modules::engine().map_err(ServeError::Engine)?;
     let modules = Arc::new(Modules::built_in(&engine).await.map_err(ServeError::Modules)?);
+    let modules_folder = open_modules(&config, engine, &modules).await?;
     let catalog = Arc::new(CatalogStore::new(checked(loaded, &modules, &metrics).await?));
 
     let settings =
@@ -148,6 +164,14 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         recovered,
     ));
     listeners.serve(&config, &journal, &metrics, &tasks, &ending);
+    if let Some(modules_folder) = modules_folder {
+        tasks.spawn(follow_modules(
+            modules_folder,
+            Arc::clone(&catalog),
+            Arc::clone(&modules),
+            ending.clone(),
+        ));
+    }
     tasks.spawn(follow(folder, catalog, modules, metrics, ending.clone()));
 
     tokio::select! {
@@ -167,6 +191,41 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     journal.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The folder of modules, if there is one and all of its files serve.
+async fn open_modules(
+    config: &Config,
+    engine: Engine,
+    modules: &Arc<Modules>,
+) -> Result<Option<ModulesFolder>, ServeError> {
+    let Some(dir) = &config.modules_dir else { return Ok(None) };
+    let opened =
+        ModulesFolder::open(dir, config.module_grants.clone(), engine, Arc::clone(modules)).await;
+    let (folder, mistakes) = opened.map_err(ServeError::ModulesFolder)?;
+    if mistakes.is_empty() { Ok(Some(folder)) } else { Err(ServeError::ModuleFiles { mistakes }) }
+}
+
+/// Takes over changes to the modules' folder until the service ends, and tells what the new modules find wrong.
+async fn follow_modules(
+    folder: ModulesFolder,
+    catalog: Arc<CatalogStore>,
+    modules: Arc<Modules>,
+    ending: CancellationToken,
+) {
+    let check = |types: Vec<String>| {
+        let (catalog, modules) = (catalog.load(), Arc::clone(&modules));
+        async move {
+            for (key, provider) in &catalog.providers {
+                if types.contains(&provider.kind) && provider.problems.is_empty() {
+                    for problem in modules.check(provider).await {
+                        tracing::error!("Provider {key}: {problem}");
+                    }
+                }
+            }
+        }
+    };
+    folder.follow(ending, check).await;
 }
 
 /// The catalog of what was read at start, if nothing is wrong with it.

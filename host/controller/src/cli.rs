@@ -4,6 +4,7 @@
 
 mod duration;
 mod modules;
+mod modules_dir;
 mod render;
 mod send;
 mod serve;
@@ -11,11 +12,9 @@ mod serve;
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::modules::{self as registry, Modules};
 use crate::telemetry::{self, LogEncoding, report};
 
 /// Sends the events of GitOps controllers to where people look.
@@ -112,12 +111,6 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The engine and the modules that are part of the binary.
-async fn built_in_modules() -> Result<Arc<Modules>, Failed> {
-    let engine = registry::engine().map_err(|err| Failed::run(&err))?;
-    Ok(Arc::new(Modules::built_in(&engine).await.map_err(|err| Failed::run(&err))?))
 }
 
 /// Lets a command that prints a result say what it noticed on the way.

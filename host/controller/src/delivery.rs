@@ -139,6 +139,17 @@ pub struct Report {
     pub remember: Option<(RememberKey, String)>,
     /// The status of the last answer.
     pub status: Option<u16>,
+    /// Why the module gave no answer, when that is how the attempt ended.
+    pub module_failure: Option<ModuleFailure>,
+}
+
+/// A call of a module that gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleFailure {
+    /// Which limit, or a trap; from a closed set.
+    pub kind: &'static str,
+    /// The functions that were running when it trapped, a line each.
+    pub backtrace: String,
 }
 
 /// What modules asked to remember.

@@ -14,3 +14,4 @@ pub mod router;
 pub mod server;
 pub mod sources;
 pub mod telemetry;
+mod watch;

@@ -1,13 +1,16 @@
 //! The modules that decide payloads, by provider type.
 //!
-//! Built-in modules are part of the binary. Whoever makes an attempt takes the module that is current then; a module is
-//! replaced by one pointer store, and attempts under way finish on the old one.
+//! Built-in modules are part of the binary, others come from a folder. Whoever makes an attempt takes the module that is
+//! current then; a module is replaced by one pointer store, and attempts under way finish on the old one.
 
 mod builtin;
 pub(crate) mod disclosure;
+pub mod folder;
+pub mod grants;
 mod masks;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -15,24 +18,28 @@ use herald_core::formatter::Permission;
 use herald_core::provider::Provider;
 use herald_engine::{Engine, LoadError, Module, StartEngineError};
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::egress::{AddressSeen, Mask};
 use crate::telemetry::report;
 use masks::Masks;
 
 /// Where a module came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// It is part of the binary.
     BuiltIn,
+    /// It was read from this file.
+    File(PathBuf),
 }
 
 impl Source {
     /// The name that people see.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> String {
         match self {
-            Source::BuiltIn => "built in",
+            Source::BuiltIn => "built in".to_owned(),
+            Source::File(path) => path.display().to_string(),
         }
     }
 }
@@ -50,6 +57,8 @@ pub struct Loaded {
 /// All modules, by type.
 pub struct Modules {
     by_type: ArcSwap<BTreeMap<String, Arc<Loaded>>>,
+    built_in: BTreeMap<String, Arc<Loaded>>,
+    changes: watch::Sender<u64>,
     masks: Masks,
 }
 
@@ -62,6 +71,12 @@ pub struct LoadModuleError {
     /// Which step failed.
     #[source]
     pub source: LoadError,
+}
+
+/// The component of a built-in type, as it could stand in a folder.
+#[must_use]
+pub fn built_in(kind: &str) -> Option<&'static [u8]> {
+    builtin::MODULES.iter().find(|(name, _)| *name == kind).map(|(_, wasm)| *wasm)
 }
 
 /// An engine with the limits of the house.
@@ -89,8 +104,46 @@ impl Modules {
             }
         });
         let loaded = futures_util::future::try_join_all(loads).await?;
-        let by_type = loaded.into_iter().map(|module| (module.kind.clone(), module)).collect();
-        Ok(Self { by_type: ArcSwap::from_pointee(by_type), masks: Masks::default() })
+        let built_in: BTreeMap<_, _> =
+            loaded.into_iter().map(|module| (module.kind.clone(), module)).collect();
+        let by_type = ArcSwap::from_pointee(built_in.clone());
+        Ok(Self { by_type, built_in, changes: watch::Sender::new(0), masks: Masks::default() })
+    }
+
+    /// Gives a type another module. Attempts under way finish on the one that they took.
+    pub(crate) fn replace(&self, loaded: Loaded) {
+        let loaded = Arc::new(loaded);
+        self.change(|by_type| {
+            by_type.insert(loaded.kind.clone(), Arc::clone(&loaded));
+        });
+    }
+
+    /// Gives a type its built-in module back, or takes it away when there is none. Whether that changed anything.
+    pub(crate) fn restore(&self, kind: &str) -> bool {
+        let changes = self.get(kind).is_some_and(|loaded| loaded.source != Source::BuiltIn);
+        if changes {
+            self.change(|by_type| {
+                match self.built_in.get(kind) {
+                    Some(built_in) => by_type.insert(kind.to_owned(), Arc::clone(built_in)),
+                    None => by_type.remove(kind),
+                };
+            });
+        }
+        changes
+    }
+
+    fn change(&self, edit: impl Fn(&mut BTreeMap<String, Arc<Loaded>>)) {
+        self.by_type.rcu(|by_type| {
+            let mut by_type = BTreeMap::clone(by_type);
+            edit(&mut by_type);
+            by_type
+        });
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Tells of every change of a module.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// The current module of a type.

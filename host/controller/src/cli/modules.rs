@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Failed, Output, built_in_modules, print};
+use super::modules_dir::ModuleFlags;
+use super::{Failed, Output, print};
 use crate::modules::Loaded;
 
 /// List the provider types and the modules that serve them.
@@ -12,6 +13,8 @@ use crate::modules::Loaded;
 /// Provider's address, the secrets that it places and where, its size in bytes and its digest.
 #[derive(Debug, Args)]
 pub(super) struct List {
+    #[command(flatten)]
+    modules: ModuleFlags,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -19,7 +22,7 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self) -> Result<(), Failed> {
-        let modules = built_in_modules().await?.all();
+        let modules = self.modules.load().await?.all();
         match self.output {
             Output::Json => {
                 let all: Vec<Value> = modules.iter().map(|module| described(module)).collect();

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Failed, Output, built_in_modules, print, print_warning};
+use super::modules_dir::ModuleFlags;
+use super::{Failed, Output, print, print_warning};
 use crate::delivery::Options;
 use crate::rehearsal::{Case, Rehearsed, Secrets, rehearse};
 
@@ -27,6 +28,8 @@ pub(super) struct Render {
     case: Option<PathBuf>,
     #[command(flatten)]
     files: Files,
+    #[command(flatten)]
+    modules: ModuleFlags,
     /// What the Nth request is answered, in order: a file with {"status": 200, "headers": [], "body": {"json": …}}.
     #[arg(long, value_name = "FILE")]
     response: Vec<PathBuf>,
@@ -77,7 +80,7 @@ impl Render {
         };
         let secrets = if self.reveal_secrets { Secrets::Revealed } else { Secrets::Masked };
         let options = Options { no_cross_namespace_refs: self.no_cross_namespace_refs };
-        let rehearsed = rehearse(&case, built_in_modules().await?, options, secrets).await;
+        let rehearsed = rehearse(&case, self.modules.load().await?, options, secrets).await;
         for mistake in &rehearsed.mistakes {
             print_warning(mistake);
         }

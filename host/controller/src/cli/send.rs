@@ -9,8 +9,9 @@ use herald_core::policy::AddressPolicy;
 use herald_core::provider::Provider;
 use serde_json::{Value, json};
 
+use super::modules_dir::ModuleFlags;
 use super::render::{Files, message_text, request_text};
-use super::{Failed, Output, built_in_modules, print, print_warning};
+use super::{Failed, Output, print, print_warning};
 use crate::delivery::Options;
 use crate::egress::{HttpTransport, Prepared, SendError, Transport};
 use crate::modules::Modules;
@@ -27,6 +28,8 @@ use crate::rehearsal::{Retry, run, shown_request, shown_response};
 pub(super) struct Send {
     #[command(flatten)]
     files: Files,
+    #[command(flatten)]
+    modules: ModuleFlags,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -41,7 +44,7 @@ impl Send {
         let case = self.files.read(&[])?;
         let policy = AddressPolicy { allow_loopback: self.allow_loopback, allow_private: true };
         let http = HttpTransport::new(policy).map_err(|err| Failed::run(&err))?;
-        let modules = built_in_modules().await?;
+        let modules = self.modules.load().await?;
         let recording = Arc::new(Recording {
             http,
             modules: Arc::clone(&modules),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::modules_dir::ModuleFlags;
 use super::{Failed, duration};
 use crate::app::{self, Config, ServeError};
 use crate::server::ListenAddr;
@@ -23,6 +24,8 @@ pub(super) struct Serve {
     /// The folder with Provider, Alert and Secret manifests.
     #[arg(long, value_name = "DIR", env = "HERALD_CONFIG_DIR")]
     config_dir: PathBuf,
+    #[command(flatten)]
+    modules: ModuleFlags,
     /// The folder of the journal; it is made when it is missing. Back it with a disk that survives a restart.
     #[arg(long, value_name = "DIR", env = "HERALD_DATA_DIR", default_value = "./herald-data")]
     data_dir: PathBuf,
@@ -68,8 +71,11 @@ impl Serve {
             Encoding::Json => LogEncoding::Json,
         };
         telemetry::init(encoding, &self.log_level).map_err(|err| Failed::usage(&err))?;
+        let (modules_dir, module_grants) = self.modules.into_parts();
         let config = Config {
             config_dir: self.config_dir,
+            modules_dir,
+            module_grants,
             data_dir: self.data_dir,
             events_addr: self.events_addr,
             health_addr: self.health_addr,
@@ -80,7 +86,10 @@ impl Serve {
             shutdown_grace: self.shutdown_grace,
         };
         app::serve(config).await.map_err(|err| match err {
-            ServeError::Manifests { .. } | ServeError::Folder(_) => Failed::usage(&err),
+            ServeError::Manifests { .. }
+            | ServeError::Folder(_)
+            | ServeError::ModulesFolder(_)
+            | ServeError::ModuleFiles { .. } => Failed::usage(&err),
             ServeError::Engine(_)
             | ServeError::Modules(_)
             | ServeError::Journal(_)

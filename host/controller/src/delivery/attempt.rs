@@ -17,8 +17,9 @@ use herald_journal::RememberKey;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Job, Memory, Outcome, Report};
-use crate::catalog::CatalogStore;
+use super::waiting::Condition;
+use super::{Job, Memory, ModuleFailure, Outcome, Report};
+use crate::catalog::{CatalogStore, ProviderKey};
 use crate::egress::{Mask, PrepareError, SendError, Transport, prepare};
 use crate::modules::{Loaded, Modules, disclosure};
 use crate::telemetry::report;
@@ -67,6 +68,17 @@ impl<T: Transport> Attempts<T> {
         Self { catalog, modules, transport, memory, journal, options }
     }
 
+    /// What an attempt for this Provider would depend on now.
+    pub(super) fn condition(&self, key: &ProviderKey) -> Condition {
+        let catalog = self.catalog.load();
+        let provider = catalog.provider(key);
+        let module = provider.and_then(|provider| self.modules.get(&provider.kind));
+        Condition {
+            provider: provider.map(|provider| provider.generation),
+            module: module.map(|loaded| loaded.module.digest().to_owned()),
+        }
+    }
+
     /// Makes one attempt. It never fails: whatever goes wrong is an outcome.
     pub async fn run(&self, job: &Job, now: Timestamp) -> Report {
         let catalog = self.catalog.load();
@@ -75,6 +87,7 @@ impl<T: Transport> Attempts<T> {
             kind: String::new(),
             remember: None,
             status: None,
+            module_failure: None,
         };
         let Some(alert) = catalog.alerts.get(&job.alert_uid) else {
             result.outcome =
@@ -88,7 +101,8 @@ impl<T: Transport> Attempts<T> {
         };
         result.kind.clone_from(&provider.kind);
         let mask = self.modules.mask(provider);
-        let mut attempt = Attempt { provider, mask, status: None, remember: None };
+        let mut attempt =
+            Attempt { provider, mask, status: None, remember: None, module_failure: None };
         let outcome = match self.begin(job, alert, provider, now) {
             Ok((module, delivery)) => self.converse(&mut attempt, &module, delivery).await,
             Err(ended) => ended,
@@ -96,6 +110,7 @@ impl<T: Transport> Attempts<T> {
         result.outcome = attempt.masked(outcome);
         result.status = attempt.status;
         result.remember = attempt.remember;
+        result.module_failure = attempt.module_failure;
         result
     }
 
@@ -173,7 +188,7 @@ impl<T: Transport> Attempts<T> {
             let action = match module.module.next(&delivery, Arc::clone(&disclosed)).await {
                 Ok(Ok(action)) => action,
                 Ok(Err(failure)) => return refusal(failure),
-                Err(err) => return broken(&err, attempt.provider),
+                Err(err) => return attempt.broken(&err),
             };
             match action {
                 Action::Done(conclusion) => return attempt.conclude(conclusion, &delivery),
@@ -230,6 +245,7 @@ struct Attempt<'a> {
     mask: Arc<Mask>,
     status: Option<u16>,
     remember: Option<(RememberKey, String)>,
+    module_failure: Option<ModuleFailure>,
 }
 
 impl Attempt<'_> {
@@ -249,6 +265,27 @@ impl Attempt<'_> {
             Said::Delivered => Outcome::Delivered,
             Said::Skipped(reason) => Outcome::Skipped(reason),
         }
+    }
+
+    /// A module that traps or exceeds a limit may be replaced by a better one, so the delivery waits and is tried again.
+    fn broken(&mut self, err: &CallError) -> Outcome {
+        let text = self.mask.text(&report(err));
+        tracing::warn!(
+            provider.kind = %self.provider.kind,
+            provider.name = %self.provider.name,
+            failure = err.kind(),
+            "a module failed: {text}"
+        );
+        let backtrace = match err {
+            CallError::Trap { backtrace, .. } => self.mask.lines(backtrace).into_owned(),
+            CallError::Deadline { .. }
+            | CallError::Timeout { .. }
+            | CallError::Limit { .. }
+            | CallError::BadAnswer(_)
+            | CallError::Host(_) => String::new(),
+        };
+        self.module_failure = Some(ModuleFailure { kind: err.kind(), backtrace });
+        retry(text)
     }
 
     /// Texts of modules and receivers are masked before anyone sees them.
@@ -307,18 +344,6 @@ fn refusal(failure: Failure) -> Outcome {
             reason: postponement.reason,
         },
     }
-}
-
-/// A module that traps or exceeds a limit may be replaced by a better one, so the delivery waits and is tried again.
-fn broken(err: &CallError, provider: &Provider) -> Outcome {
-    tracing::warn!(
-        provider.kind = %provider.kind,
-        provider.name = %provider.name,
-        failure = err.kind(),
-        "a module failed: {}",
-        report(err)
-    );
-    retry(format!("the module failed: {}", report(err)))
 }
 
 /// What only the Provider's owner can mend waits for them; what the module did wrong waits for a better module.

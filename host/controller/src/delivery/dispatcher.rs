@@ -18,7 +18,7 @@ use super::lane::Lane;
 use super::record::Fate;
 use super::waiting::{Parked, Waiting};
 use super::{Attempts, Job, ObjectKey, Outcome, Recorder, Report};
-use crate::catalog::{CatalogStore, ProviderKey};
+use crate::catalog::ProviderKey;
 use crate::egress::Transport;
 use crate::telemetry::{Metrics, report};
 
@@ -60,9 +60,9 @@ impl Dispatcher {
         settings: Settings,
     ) -> Self {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let changes = attempts.catalog.subscribe();
+        let catalog = attempts.catalog.subscribe();
+        let modules = attempts.modules.subscribe();
         let actor = Actor {
-            catalog: Arc::clone(&attempts.catalog),
             metrics: recorder.metrics.clone(),
             attempts,
             recorder,
@@ -73,7 +73,7 @@ impl Dispatcher {
             draining: None,
             commands: commands.clone(),
         };
-        tokio::spawn(actor.run(inbox, changes));
+        tokio::spawn(actor.run(inbox, catalog, modules));
         Self { commands }
     }
 
@@ -103,7 +103,6 @@ impl Dispatcher {
 struct Actor<T> {
     attempts: Arc<Attempts<T>>,
     recorder: Arc<Recorder>,
-    catalog: Arc<CatalogStore>,
     metrics: Metrics,
     settings: Settings,
     lanes: HashMap<ProviderKey, Lane>,
@@ -117,7 +116,8 @@ impl<T: Transport + 'static> Actor<T> {
     async fn run(
         mut self,
         mut inbox: mpsc::UnboundedReceiver<Command>,
-        mut changes: watch::Receiver<u64>,
+        mut catalog: watch::Receiver<u64>,
+        mut modules: watch::Receiver<u64>,
     ) {
         loop {
             let next_due = self.waiting.next_due();
@@ -127,10 +127,8 @@ impl<T: Transport + 'static> Actor<T> {
                     None => return,
                 },
                 () = sleep_until(next_due), if next_due.is_some() => self.wake_due(),
-                changed = changes.changed() => match changed {
-                    Ok(()) => self.wake_changed(),
-                    Err(_) => return,
-                },
+                Ok(()) = catalog.changed() => self.wake_changed(),
+                Ok(()) = modules.changed() => self.wake_changed(),
             }
             self.metrics.waiting(self.waiting.len());
             if self.running == 0
@@ -154,7 +152,13 @@ impl<T: Transport + 'static> Actor<T> {
             Command::Finished { provider, object, again } => {
                 self.running -= 1;
                 if let Some((due, parked)) = again {
-                    self.waiting.park(due, parked);
+                    // The change that it waits for may have come while the attempt was under way.
+                    match &parked.failed_with {
+                        Some(then) if *then != self.attempts.condition(&parked.provider) => {
+                            self.wake(parked)
+                        }
+                        _ => self.waiting.park(due, parked),
+                    }
                 }
                 if let Some(lane) = self.lanes.get_mut(&provider) {
                     lane.finish(&object);
@@ -209,11 +213,7 @@ impl<T: Transport + 'static> Actor<T> {
     }
 
     fn wake_changed(&mut self) {
-        let catalog = self.catalog.load();
-        for parked in self
-            .waiting
-            .pop_changed(|key| catalog.provider(key).map(|provider| provider.generation))
-        {
+        for parked in self.waiting.pop_changed(|provider| self.attempts.condition(provider)) {
             self.wake(parked);
         }
     }
@@ -275,6 +275,7 @@ async fn attempt<T: Transport>(
     commands: mpsc::UnboundedSender<Command>,
 ) {
     let started = std::time::Instant::now();
+    let condition = attempts.condition(&job.provider);
     let result = AssertUnwindSafe(attempts.run(&job, Timestamp::now())).catch_unwind().await;
     let report = result.unwrap_or_else(|_| {
         let reason = "a mistake in Herald ended the attempt; the log has its place".to_owned();
@@ -283,11 +284,13 @@ async fn attempt<T: Transport>(
             kind: String::new(),
             remember: None,
             status: None,
+            module_failure: None,
         }
     });
     recorder.metrics.attempt(&report.kind, report.outcome.kind(), started.elapsed());
-    let generation =
-        attempts.catalog.load().provider(&job.provider).map(|provider| provider.generation);
+    if let Some(failure) = &report.module_failure {
+        recorder.metrics.module_failure(&report.kind, failure.kind);
+    }
     let fate = recorder.record(&job, report, Timestamp::now()).await;
     let parked = |failed_with| Parked {
         event_id: job.event_id,
@@ -299,7 +302,7 @@ async fn attempt<T: Transport>(
     let again = match fate {
         Fate::Finished => None,
         Fate::Later(due) => Some((due, parked(None))),
-        Fate::OnChange(end) => Some((end, parked(Some(generation)))),
+        Fate::OnChange(end) => Some((end, parked(Some(condition)))),
     };
     let object = job.object();
     drop(commands.send(Command::Finished { provider: job.provider, object, again }));

@@ -33,7 +33,7 @@ pub(super) enum Fate {
 impl Recorder {
     /// Decides and records what becomes of a delivery.
     pub(super) async fn record(&self, job: &Job, report: Report, now: Timestamp) -> Fate {
-        let (state, due, fate, note) = self.decide(job, &report.outcome, now);
+        let (state, due, fate, mut note) = self.decide(job, &report.outcome, now);
         let ends = match state {
             State::Waiting => None,
             State::Delivered => Some("delivered"),
@@ -45,6 +45,12 @@ impl Recorder {
             self.metrics.delivery(&report.kind, ends);
         }
         log(job, &report, state, due, &note);
+        if let Some(failure) = report.module_failure.filter(|failure| !failure.backtrace.is_empty())
+        {
+            // Whoever looks into the journal or the dead letters later finds where the module was.
+            note.push('\n');
+            note.push_str(&failure.backtrace);
+        }
         let hinted = matches!(&report.outcome, Outcome::Retry { after: Some(_), .. });
         let urgent = hinted || report.remember.is_some();
         let record = Record {

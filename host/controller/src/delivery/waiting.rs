@@ -18,8 +18,17 @@ pub(super) struct Parked {
     pub(super) alert_uid: Arc<str>,
     pub(super) provider: ProviderKey,
     pub(super) attempts: u32,
-    /// The Provider as it was when it did not work; none when it did not exist. Only set while a change is awaited.
-    pub(super) failed_with: Option<Option<u64>>,
+    /// What it failed with; only set while a change of that is awaited.
+    pub(super) failed_with: Option<Condition>,
+}
+
+/// What a delivery depends on besides its receiver.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Condition {
+    /// The Provider with its Secrets; none when there is none.
+    pub(super) provider: Option<u64>,
+    /// The digest of the module for its type; none when there is none.
+    pub(super) module: Option<String>,
 }
 
 /// Everything that waits.
@@ -60,16 +69,16 @@ impl Waiting {
         self.parked.remove(&number)
     }
 
-    /// Those whose Provider is another now than when they failed.
+    /// Those whose Provider or module is another now than when they failed.
     pub(super) fn pop_changed(
         &mut self,
-        generation: impl Fn(&ProviderKey) -> Option<u64>,
+        condition: impl Fn(&ProviderKey) -> Condition,
     ) -> Vec<Parked> {
         let changed: Vec<u64> = self
             .parked
             .iter()
             .filter(|(_, parked)| {
-                parked.failed_with.is_some_and(|then| then != generation(&parked.provider))
+                parked.failed_with.as_ref().is_some_and(|then| *then != condition(&parked.provider))
             })
             .map(|(number, _)| *number)
             .collect();
@@ -89,7 +98,11 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn parked(id: i64, failed_with: Option<Option<u64>>) -> Parked {
+    fn with(provider: Option<u64>) -> Condition {
+        Condition { provider, module: None }
+    }
+
+    fn parked(id: i64, failed_with: Option<Condition>) -> Parked {
         let provider = ProviderKey { namespace: "n".to_owned(), name: "p".to_owned() };
         Parked { event_id: EventId(id), alert_uid: "a".into(), provider, attempts: 1, failed_with }
     }
@@ -114,18 +127,18 @@ mod tests {
     #[test]
     fn a_change_of_the_provider_wakes_what_waits_for_it_once() {
         let mut waiting = Waiting::default();
-        waiting.park(at(100), parked(3, Some(Some(7))));
-        waiting.park(at(100), parked(2, Some(None)));
+        waiting.park(at(100), parked(3, Some(with(Some(7)))));
+        waiting.park(at(100), parked(2, Some(with(None))));
         waiting.park(at(100), parked(1, None));
         assert_eq!(
-            waiting.pop_changed(|_| Some(7)).iter().map(|p| p.event_id.0).collect::<Vec<_>>(),
+            waiting.pop_changed(|_| with(Some(7))).iter().map(|p| p.event_id.0).collect::<Vec<_>>(),
             [2]
         );
         assert_eq!(
-            waiting.pop_changed(|_| Some(8)).iter().map(|p| p.event_id.0).collect::<Vec<_>>(),
+            waiting.pop_changed(|_| with(Some(8))).iter().map(|p| p.event_id.0).collect::<Vec<_>>(),
             [3]
         );
-        assert_eq!(waiting.pop_changed(|_| Some(9)), []);
+        assert_eq!(waiting.pop_changed(|_| with(Some(9))), []);
         assert_eq!(waiting.pop_due(at(100)).map(|parked| parked.event_id.0), Some(1));
         assert_eq!(waiting.next_due(), None, "woken entries are passed over");
     }
