@@ -81,9 +81,22 @@ fn modules_lists_the_types() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let listed: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
     let types: Vec<&str> = listed.iter().map(|module| module["type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["generic", "github", "slack"]);
-    assert_eq!(listed[1]["permissions"], serde_json::json!(["full-address"]));
-    assert_eq!(listed[1]["hosts"], serde_json::json!(["api.github.com"]));
+    assert_eq!(
+        types,
+        [
+            "discord",
+            "generic",
+            "generic-hmac",
+            "github",
+            "pagerduty",
+            "sentry",
+            "slack",
+            "telegram"
+        ]
+    );
+    let github = &listed[3];
+    assert_eq!(github["permissions"], serde_json::json!(["full-address"]));
+    assert_eq!(github["hosts"], serde_json::json!(["api.github.com"]));
     assert!(listed.iter().all(|module| module["digest"].as_str().unwrap().starts_with("sha256:")));
     assert!(stdout(&herald(&["modules"])).contains("slack: "));
 }

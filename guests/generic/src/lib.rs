@@ -3,12 +3,9 @@
 //! Knows what Flux sends to a webhook of the user's own: <https://fluxcd.io/flux/components/notification/providers/>.
 
 use herald_provider::{
-    Action, Delivery, Description, Failure, Fragment, Module, Places, Provider, Purpose, Request,
-    Url, event_json, module, place,
+    Action, Delivery, Description, Failure, Module, Places, Provider, Purpose, event_request,
+    module, place,
 };
-
-/// The Secret's `headers` arrive as keys of this form, such as `headers/X-Team`.
-const HEADERS: &str = "headers/";
 
 struct Generic;
 module!(Generic);
@@ -26,25 +23,8 @@ impl Module for Generic {
     }
 
     fn next(delivery: Delivery) -> Result<Action, Failure> {
-        let event = &delivery.event;
-        // Sent even when it is empty, as Flux does.
-        let component = printable(&event.reporting_controller);
-        let mut request = Request::post_json(Url::address(), event_json(event))
-            .with_header("gotk-component", vec![Fragment::Text(component)]);
-        // The user's headers come last, so that they win.
-        for key in &delivery.provider.secret_keys {
-            if let Some(name) = key.strip_prefix(HEADERS) {
-                request = request.with_header(name, vec![Fragment::secret(key)]);
-            }
-        }
-        Ok(request.finish())
+        Ok(event_request(&delivery).finish())
     }
-}
-
-/// The text without control characters. No header can carry one, and an event must not be able to make a Provider look
-/// misconfigured.
-fn printable(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control()).collect()
 }
 
 #[cfg(test)]

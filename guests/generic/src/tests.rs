@@ -1,5 +1,5 @@
 use herald_provider::testing::{self, delivery, provider, render, url};
-use herald_provider::{Address, Delivery};
+use herald_provider::{Address, Delivery, event_json};
 
 use super::*;
 

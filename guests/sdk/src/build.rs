@@ -100,7 +100,13 @@ impl Request {
     /// As a question, of which the module wants to see every 2xx answer.
     #[must_use]
     pub fn ask(self) -> Action {
-        Action::Ask(Question { request: self, expects: Vec::new() })
+        self.ask_expecting(&[])
+    }
+
+    /// As a question, of which the module wants to see every 2xx answer and those with these statuses.
+    #[must_use]
+    pub fn ask_expecting(self, expects: &[u16]) -> Action {
+        Action::Ask(Question { request: self, expects: expects.to_vec() })
     }
 }
 
@@ -140,7 +146,13 @@ impl Failure {
     /// Worth another attempt, at a time that the host chooses.
     #[must_use]
     pub fn later(reason: impl Into<String>) -> Self {
-        Failure::Later(Postponement { reason: reason.into(), after: None })
+        Self::later_after(reason, None)
+    }
+
+    /// Worth another attempt, after this many seconds if the receiver named any.
+    #[must_use]
+    pub fn later_after(reason: impl Into<String>, after: Option<u32>) -> Self {
+        Failure::Later(Postponement { reason: reason.into(), after })
     }
 }
 

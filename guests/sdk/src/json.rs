@@ -121,6 +121,24 @@ pub fn quote(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// How many bytes a character takes inside of quotes.
+#[must_use]
+pub fn quoted_length(char: char) -> usize {
+    match char {
+        '"' | '\\' | '\u{8}' | '\u{c}' | '\n' | '\r' | '\t' => 2,
+        '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => 6,
+        plain => plain.len_utf8(),
+    }
+}
+
+/// A number of seconds, such as a receiver's hint when to come back, as whole seconds: never too early.
+#[must_use]
+pub fn whole_seconds(value: &Value) -> Option<u32> {
+    let seconds = value.as_f64().filter(|seconds| *seconds >= 0.0)?;
+    // `as` saturates.
+    Some(seconds.ceil() as u32)
+}
+
 /// The bytes with which a character begins that may need an escape.
 const SUSPECT: [bool; 256] = {
     let mut suspect = [false; 256];
@@ -194,6 +212,32 @@ mod tests {
         check("a\u{2028}b\u{2029}c", r#""a\u2028b\u2029c""#);
         check("“€” äöü 🦀", "\"“€” äöü 🦀\"");
         check("\u{fffd}", "\"\u{fffd}\"");
+    }
+
+    #[test]
+    fn the_length_of_a_character_is_that_of_its_quoted_form() {
+        for char in ['a', '"', '\\', '\n', '\u{8}', '\0', '\u{1f}', '<', '\u{2028}', '“', '🦀']
+        {
+            let mut out = String::new();
+            quote(&mut out, char.encode_utf8(&mut [0; 4]));
+            assert_eq!(quoted_length(char) + 2, out.len(), "{char:?}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_never_too_early() {
+        let check = |json: &str, expected: Option<u32>| {
+            let value: Value = serde_json::from_str(json).expect("it is JSON");
+            assert_eq!(whole_seconds(&value), expected, "{json}");
+        };
+        check("0", Some(0));
+        check("0.5", Some(1));
+        check("30", Some(30));
+        check("64.57", Some(65));
+        check("1e300", Some(u32::MAX));
+        check("-1", None);
+        check("\"30\"", None);
+        check("null", None);
     }
 
     #[test]

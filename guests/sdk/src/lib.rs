@@ -10,6 +10,7 @@ mod build;
 mod event_json;
 pub mod git;
 pub mod json;
+pub mod metadata;
 mod module;
 mod note;
 mod object;
@@ -17,10 +18,12 @@ mod provider;
 mod response;
 pub mod testing;
 pub mod text;
+mod webhook;
 
 pub use build::{bearer, place};
 pub use event_json::event_json;
 pub use module::Module;
+pub use webhook::event_request;
 
 // Named one by one, so that what is added to the interface is seen here.
 pub use bindings::exports::herald::provider::formatter::{

@@ -15,4 +15,10 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
+
+    /// The whole seconds of its `retry-after`; none when it has none or a date.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        self.header("retry-after")?.trim().parse().ok()
+    }
 }

@@ -58,6 +58,34 @@ pub fn escape_within(
     Cow::Owned(out)
 }
 
+/// The text in at most `limit` units, of which a character takes as many as `length` says: UTF-16 units, bytes, or what
+/// its escape will take. Where it is cut, [`CUT`] is the last character. Escape the text afterwards.
+pub fn cut(text: &str, limit: usize, length: impl Fn(char) -> usize) -> Cow<'_, str> {
+    let mark = length(CUT);
+    let mut used = 0;
+    // The longest beginning that leaves room for the mark.
+    let mut end = 0;
+    for (at, char) in text.char_indices() {
+        if used + mark <= limit {
+            end = at;
+        }
+        used += length(char);
+        if used > limit {
+            let mut out = text.get(..end).unwrap_or_default().to_owned();
+            if mark <= limit {
+                out.push(CUT);
+            }
+            return Cow::Owned(out);
+        }
+    }
+    Cow::Borrowed(text)
+}
+
+/// How long a text is by this measure of its characters.
+pub fn measure(text: &str, length: impl Fn(char) -> usize) -> usize {
+    text.chars().map(length).sum()
+}
+
 /// The words of a camel-case reason, in lower case: `ApplySucceeded` is `apply succeeded`, `HTTPError` is `http error`.
 ///
 /// As Flux splits them: runs of lower-case letters, capitals, digits and everything else, where a run of capitals gives
@@ -155,6 +183,29 @@ mod tests {
         ] {
             assert_eq!(escape_within(text, limit, escape), expected, "{text:?} in {limit}");
         }
+    }
+
+    #[test]
+    fn a_text_is_cut_by_any_measure() {
+        for (text, limit, expected) in [
+            ("", 0, ""),
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("a🦀", 3, "a🦀"),
+            ("a🦀b", 3, "a…"),
+            ("🦀🦀", 3, "🦀…"),
+            ("🦀🦀", 2, "…"),
+            ("ab", 1, "…"),
+            ("ab", 0, ""),
+        ] {
+            assert_eq!(cut(text, limit, char::len_utf16), expected, "{text:?} in {limit} units");
+        }
+        for (text, limit, expected) in
+            [("abcdef", 6, "abcdef"), ("abcdefg", 6, "abc…"), ("ab€", 4, "a…"), ("abc", 2, "")]
+        {
+            assert_eq!(cut(text, limit, char::len_utf8), expected, "{text:?} in {limit} bytes");
+        }
+        assert_eq!(measure("a🦀", char::len_utf16), 3);
     }
 
     #[test]

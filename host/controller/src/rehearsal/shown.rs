@@ -95,7 +95,8 @@ pub fn shown_response(response: &Response) -> Value {
     })
 }
 
-/// `{"json": …}`, `{"text": …}`, `{"base64": …}`, or null for nothing.
+/// `{"json": …}`, `{"envelope": [a value for each line]}` for Sentry's, `{"text": …}`, `{"base64": …}`, or null for
+/// nothing.
 fn shown_body(body: &[u8], content_type: Option<&str>) -> Value {
     if body.is_empty() {
         return Value::Null;
@@ -105,10 +106,20 @@ fn shown_body(body: &[u8], content_type: Option<&str>) -> Value {
     {
         return json!({ "json": value });
     }
+    if content_type == Some("application/x-sentry-envelope")
+        && let Some(lines) = json_lines(body)
+    {
+        return json!({ "envelope": lines });
+    }
     match std::str::from_utf8(body) {
         Ok(text) => json!({ "text": text }),
         Err(_) => json!({ "base64": STANDARD.encode(body) }),
     }
+}
+
+/// The lines as JSON, if every one of them is.
+fn json_lines(body: &[u8]) -> Option<Vec<Value>> {
+    std::str::from_utf8(body).ok()?.lines().map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 fn authority(url: &url::Url, with_port: bool) -> String {

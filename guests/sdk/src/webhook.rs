@@ -1,0 +1,30 @@
+//! The whole event to a webhook of the user's own: what `generic` sends, and `generic-hmac` signs.
+
+use crate::{Delivery, Fragment, Request, Url, event_json};
+
+/// The Secret's `headers` arrive as keys of this form, such as `headers/X-Team`.
+const HEADERS: &str = "headers/";
+
+/// The event as JSON to the address, with the headers that the user put in the Secret. The module has to declare
+/// `headers/*`.
+#[must_use]
+pub fn event_request(delivery: &Delivery) -> Request {
+    let event = &delivery.event;
+    // Sent even when it is empty, as Flux does.
+    let component = printable(&event.reporting_controller);
+    let mut request = Request::post_json(Url::address(), event_json(event))
+        .with_header("gotk-component", vec![Fragment::Text(component)]);
+    // The user's headers come last, so that they win.
+    for key in &delivery.provider.secret_keys {
+        if let Some(name) = key.strip_prefix(HEADERS) {
+            request = request.with_header(name, vec![Fragment::secret(key)]);
+        }
+    }
+    request
+}
+
+/// The text without control characters. No header can carry one, and an event must not be able to make a Provider look
+/// misconfigured.
+fn printable(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).collect()
+}
