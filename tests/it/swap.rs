@@ -195,6 +195,7 @@ async fn a_module_that_goes_gives_its_type_back_and_what_waits_is_woken() {
     assert_eq!(herald.stop().await, Some(0));
 }
 
+/// Rule S7.
 #[test]
 fn grants_are_needed_and_can_be_given_in_both_ways() {
     let config = folder(

@@ -253,9 +253,14 @@ fn every_guest_has_cases_a_member_line_and_its_own_name() {
 #[test]
 fn documents_name_only_what_exists() {
     let mut found = Vec::new();
-    for document in
-        ["README.md", "host/ARCHITECTURE.md", "CHANGELOG.md", "guests/README.md", "wit/README.md"]
-    {
+    for document in [
+        "README.md",
+        "host/ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "guests/README.md",
+        "wit/README.md",
+        "wit/host-rules.md",
+    ] {
         let text = fs::read_to_string(root().join(document))
             .unwrap_or_else(|err| panic!("{document}: {err}"));
         for quoted in text.split('`').skip(1).step_by(2) {
@@ -265,6 +270,43 @@ fn documents_name_only_what_exists() {
             let is_plain = quoted.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
             if is_path && is_plain && !root().join(quoted).exists() {
                 found.push(format!("{document} names {quoted}, which does not exist"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_rule_of_the_host_names_its_tests_and_they_name_it() {
+    let text = fs::read_to_string(root().join("wit/host-rules.md")).unwrap();
+    let code: Vec<String> = ["host", "tests/it"]
+        .iter()
+        .flat_map(|part| rust_files(&root().join(part)))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let mut found = Vec::new();
+    for row in text.lines().filter(|line| line.starts_with("| S") || line.starts_with("| R")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let (rule, tests) = (cells[0], cells[cells.len() - 1]);
+        if rule == "Rule" {
+            continue;
+        }
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            found.push(format!("rule {rule} has no test"));
+        }
+        for name in names {
+            let head = code
+                .iter()
+                .find_map(|text| text.split_once(&format!("fn {name}(")).map(|(head, _)| head));
+            let says = head.is_some_and(|head| {
+                let comment =
+                    head.lines().rev().take(4).find(|line| line.trim().starts_with("/// Rule"));
+                comment
+                    .is_some_and(|line| line.split([' ', ',', '.', '/']).any(|word| word == rule))
+            });
+            if !says {
+                found.push(format!("rule {rule} names {name}, which is not there or does not say `/// Rule {rule}.`"));
             }
         }
     }

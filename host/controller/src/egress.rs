@@ -8,7 +8,7 @@
 mod client;
 mod fill;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod mask;
 mod proxy;
 mod resolver;
@@ -27,7 +27,7 @@ use reqwest::header::HeaderMap;
 use thiserror::Error;
 
 pub use client::HttpTransport;
-pub(crate) use fill::AGENT;
+pub(crate) use fill::{AGENT, WITHHELD};
 pub use fill::{PrepareError, prepare};
 pub use mask::{AddressSeen, Mask};
 pub(crate) use proxy::proxy_of;

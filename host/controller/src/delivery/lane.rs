@@ -96,6 +96,7 @@ mod tests {
         assert_eq!(started(&mut lane, 2), [3]);
     }
 
+    /// Rule R6.
     #[test]
     fn deliveries_of_one_object_keep_their_order() {
         let mut lane = Lane::default();

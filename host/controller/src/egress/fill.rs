@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use herald_core::address::{self, Address};
-use herald_core::formatter::{Description, Fragment, Place, Plain, Request, Signed};
+use herald_core::formatter::{Base, Description, Fragment, Place, Plain, Request, Signed};
 use herald_core::provider::Provider;
 use reqwest::Method;
 use reqwest::header::{
@@ -24,7 +24,7 @@ const MAX_BODY_BYTES: usize = 4 << 20;
 const MAX_HEADERS: usize = 64;
 
 /// Keys that never leave the host, whatever a module declares.
-const WITHHELD: [&str; 7] =
+pub(crate) const WITHHELD: [&str; 7] =
     ["address", "proxy", "githubAppPrivateKey", "tls.key", "ca.crt", "creds", "nkey"];
 
 /// Headers that belong to the connection.
@@ -132,14 +132,26 @@ pub fn prepare(
         .iter()
         .map(|(key, value)| Ok((key.clone(), filler.join(value, &At::Query)?)))
         .collect::<Result<Vec<_>, PrepareError>>()?;
-    let url = url::build(&request.url.base, &segments, &query, address.as_ref(), description)?;
+    let url =
+        url::build(&request.url.base, &segments, &query, address.as_ref(), description, provider)?;
 
     let body = filler.join(&request.body, &At::Body(BodyKind::of(request)))?;
     if body.len() > MAX_BODY_BYTES {
         return Err(PrepareError::TooLong);
     }
-    let headers = filler.headers(&request.headers, &body, address.as_ref())?;
+    let userinfo =
+        address.as_ref().filter(|_| is_address(&request.url.base)).and_then(Address::userinfo);
+    let headers = filler.headers(&request.headers, &body, userinfo)?;
     Ok(Prepared { method, url, headers, body: Bytes::from(body) })
+}
+
+/// Whether requests to this base go to the address itself, so that user and password in it are meant for them. With only
+/// its origin the address is something else, such as a repository or a DSN, and its user is not one of the API's.
+fn is_address(base: &Base) -> bool {
+    match base {
+        Base::Address | Base::AddressEnding | Base::AddressOr => true,
+        Base::Origin | Base::Site(_) => false,
+    }
 }
 
 fn method(name: &str) -> Result<Method, PrepareError> {
@@ -254,7 +266,14 @@ impl Filler<'_> {
         for piece in pieces {
             match piece {
                 Plain::Text(text) => joined.extend_from_slice(text.as_bytes()),
-                Plain::Secret(key) => joined.extend_from_slice(self.secret(key, place)?.as_bytes()),
+                Plain::Secret(key) => {
+                    let value = self.secret(key, place)?;
+                    let value = match place {
+                        Place::Header | Place::Path | Place::Query => without_line_break(value),
+                        Place::Body | Place::Signature => value,
+                    };
+                    joined.extend_from_slice(value.as_bytes());
+                }
                 Plain::SecretBytes(key) => joined.extend(decoded(self.secret(key, place)?, key)?),
             }
         }
@@ -282,7 +301,7 @@ impl Filler<'_> {
         &self,
         headers: &[(String, Vec<Fragment>)],
         body: &[u8],
-        address: Option<&Address>,
+        userinfo: Option<(String, String)>,
     ) -> Result<HeaderMap, PrepareError> {
         if headers.len() > MAX_HEADERS {
             return Err(PrepareError::TooManyHeaders);
@@ -307,7 +326,7 @@ impl Filler<'_> {
             }
         }
         map.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
-        if let Some((user, password)) = address.and_then(Address::userinfo)
+        if let Some((user, password)) = userinfo
             && !map.contains_key(AUTHORIZATION)
         {
             map.insert(AUTHORIZATION, basic(&user, &password));

@@ -6,7 +6,7 @@ use herald_core::provider::Provider;
 use herald_core::secret::{SecretText, SecretValues};
 
 /// A Provider with this address and Secret.
-pub(super) fn provider(address: &str, secrets: &[(&str, &str)]) -> Provider {
+pub(crate) fn provider(address: &str, secrets: &[(&str, &str)]) -> Provider {
     let mut secret = SecretValues::default();
     for (key, value) in secrets {
         secret.insert((*key).to_owned(), SecretText::new((*value).to_owned()));

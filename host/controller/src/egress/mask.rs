@@ -65,6 +65,11 @@ impl Mask {
             let value = value.expose();
             values.push(value.to_owned());
             values.push(value.trim().to_owned());
+            // Receivers that show the beginning of a key they do not know often leave out its end.
+            let mut shorter = value.trim().to_owned();
+            if shorter.pop().is_some() && shorter.len() >= MIN_ADDRESS_BYTES {
+                values.push(shorter);
+            }
         }
         values.extend(userinfo_parts(&provider.address));
         if seen == AddressSeen::Origin {

@@ -5,6 +5,7 @@
 use herald_core::address::Address;
 use herald_core::formatter::{Base, Description};
 use herald_core::policy::host_allowed;
+use herald_core::provider::Provider;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use url::Url;
 
@@ -38,12 +39,13 @@ pub(super) fn build(
     query: &[(String, Vec<u8>)],
     address: Option<&Address>,
     description: &Description,
+    provider: &Provider,
 ) -> Result<Url, PrepareError> {
     let mut url = match base {
         Base::Address | Base::AddressEnding | Base::AddressOr | Base::Origin => {
             own(address)?.clone()
         }
-        Base::Site(site) => declared_site(site, description)?,
+        Base::Site(site) => declared_site(site, description, provider)?,
     };
     // Userinfo becomes an `authorization` header elsewhere, and a fragment is never sent.
     for cleared in [url.set_username(""), url.set_password(None)] {
@@ -102,10 +104,20 @@ fn suffix(segments: &[Vec<u8>]) -> Result<String, PrepareError> {
 }
 
 /// A site beside the provider's address: `https`, port 443, a DNS name that the module declared.
-fn declared_site(site: &str, description: &Description) -> Result<Url, PrepareError> {
+///
+/// Anyone can rent a name under a wildcard such as `*.servicebus.windows.net`, so one that only a wildcard covers must
+/// be named by the Provider as well: in its address, its channel or its config.
+fn declared_site(
+    site: &str,
+    description: &Description,
+    provider: &Provider,
+) -> Result<Url, PrepareError> {
     let refused = || PrepareError::UndeclaredSite(site.chars().take(100).collect());
     let url = Url::parse(site).map_err(|_| refused())?;
-    let named = url.domain().is_some_and(|host| host_allowed(host, &description.hosts));
+    let named = url.domain().is_some_and(|host| {
+        let exact = description.hosts.iter().any(|declared| declared.eq_ignore_ascii_case(host));
+        exact || (host_allowed(host, &description.hosts) && is_named(host, provider))
+    });
     let plain = url.scheme() == "https"
         && url.port().is_none()
         && url.username().is_empty()
@@ -115,11 +127,23 @@ fn declared_site(site: &str, description: &Description) -> Result<Url, PrepareEr
     if named && plain { Ok(url) } else { Err(refused()) }
 }
 
+/// Whether the Provider's owner wrote this host, or the label of it that is under the wildcard.
+fn is_named(host: &str, provider: &Provider) -> bool {
+    let label = host.split('.').next().unwrap_or_default();
+    let config = provider.config.to_string();
+    let in_host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    [provider.address.as_str(), &provider.channel, &config]
+        .iter()
+        .flat_map(|text| text.split(|c| !in_host(c)))
+        .any(|word| word.eq_ignore_ascii_case(host) || word.eq_ignore_ascii_case(label))
+}
+
 #[cfg(test)]
 mod tests {
     use herald_core::formatter::Purpose;
 
     use super::*;
+    use crate::egress::fixture::provider;
 
     fn description(hosts: &[&str]) -> Description {
         Description {
@@ -143,8 +167,14 @@ mod tests {
         let segments: Vec<Vec<u8>> = segments.iter().map(|s| s.as_bytes().to_vec()).collect();
         let query: Vec<_> =
             query.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect();
-        let built =
-            build(base, &segments, &query, address.as_ref(), &description(&["api.github.com"]));
+        let built = build(
+            base,
+            &segments,
+            &query,
+            address.as_ref(),
+            &description(&["api.github.com", "*.servicebus.example"]),
+            &provider("https://mine.servicebus.example", &[]),
+        );
         let shown = built.map_or_else(|err| err.to_string(), |url| url.to_string());
         assert_eq!(shown, expected);
     }
@@ -177,6 +207,7 @@ mod tests {
         check(&site, hook, &["repos", "g/s p.x"], &[], "https://api.github.com/repos/g%2Fs%20p.x");
     }
 
+    /// Rule S4.
     #[test]
     fn segments_stay_segments() {
         check(
@@ -198,6 +229,7 @@ mod tests {
         check(&Base::Origin, "https://h.example", &["123:ABC"], &[], "https://h.example/123:ABC");
     }
 
+    /// Rule R3.
     #[test]
     fn sites_must_be_declared_https_origins() {
         for site in [
@@ -211,6 +243,25 @@ mod tests {
         ] {
             let refused = PrepareError::UndeclaredSite(site.to_owned()).to_string();
             check(&Base::Site(site.to_owned()), "https://h.example", &[], &[], &refused);
+        }
+    }
+
+    /// Rule R3.
+    #[test]
+    fn a_site_under_a_wildcard_must_be_named_by_the_provider() {
+        let site = |host: &str| Base::Site(format!("https://{host}"));
+        check(
+            &site("mine.servicebus.example"),
+            "name",
+            &["hub"],
+            &[],
+            "https://mine.servicebus.example/hub",
+        );
+        for host in
+            ["rented.servicebus.example", "a.mine.servicebus.example", "ne.servicebus.example"]
+        {
+            let refused = PrepareError::UndeclaredSite(format!("https://{host}")).to_string();
+            check(&site(host), "name", &[], &[], &refused);
         }
     }
 

@@ -8,7 +8,7 @@ use herald_core::provider::Provider;
 use herald_core::secret::SecretValues;
 use herald_engine::Disclosure;
 
-use crate::egress::Mask;
+use crate::egress::{Mask, WITHHELD};
 
 struct Disclosed {
     address: Option<String>,
@@ -18,7 +18,9 @@ struct Disclosed {
 
 /// The disclosure of one Provider, and the mask for what its module says in logs and panics.
 pub(crate) fn of(provider: &Provider, mask: Arc<Mask>) -> Arc<dyn Disclosure> {
-    let address = address::parse(&provider.address).ok().flatten().map(|address| address.full());
+    // User and password are a part of it: the user of a Sentry DSN is its public key.
+    let address =
+        address::parse(&provider.address).ok().flatten().map(|address| address.with_userinfo());
     Arc::new(Disclosed { address, secret: provider.secret.clone(), mask })
 }
 
@@ -28,10 +30,31 @@ impl Disclosure for Disclosed {
     }
 
     fn secret_value(&self, key: &str) -> Option<String> {
-        self.secret.get(key).map(|value| value.expose().to_owned())
+        // What egress never places is not shown either.
+        let value = self.secret.get(key).filter(|_| !WITHHELD.contains(&key));
+        value.map(|value| value.expose().to_owned())
     }
 
     fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.mask.lines(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::{AddressSeen, fixture};
+
+    /// Rule S2.
+    #[test]
+    fn a_module_is_not_shown_what_is_never_placed() {
+        let secrets: Vec<(&str, &str)> =
+            WITHHELD.iter().map(|key| (*key, "fake")).chain([("token", "fake")]).collect();
+        let provider = fixture::provider("https://h.example/x", &secrets);
+        let disclosed = of(&provider, Arc::new(Mask::new(&provider, AddressSeen::Origin)));
+        for key in WITHHELD {
+            assert_eq!(disclosed.secret_value(key), None, "{key}");
+        }
+        assert_eq!(disclosed.secret_value("token").as_deref(), Some("fake"));
     }
 }

@@ -220,6 +220,7 @@ mod tests {
         }
     }
 
+    /// Rule S1.
     #[test]
     fn headers_and_signatures_need_no_grant_and_all_else_does() {
         let description = Description {

@@ -34,6 +34,7 @@ fn urls_are_read_as_they_are() {
     check_url("https://h/?x;SharedAccessKey=k", "https://h/?x;SharedAccessKey=k");
 }
 
+/// Rule R4.
 #[test]
 fn git_addresses_of_other_forms_read_as_https_without_their_user() {
     check_url("ssh://git@h/o/r", "https://h/o/r");
@@ -49,6 +50,7 @@ fn git_addresses_of_other_forms_read_as_https_without_their_user() {
     );
 }
 
+/// Rule R4.
 #[test]
 fn connection_strings_read_as_the_hub() {
     let raw = "Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a2V5PQ==;EntityPath=hub";

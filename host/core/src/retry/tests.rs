@@ -16,6 +16,7 @@ fn response(status: u16, headers: &[(&str, &str)]) -> Response {
     Response { status, headers, body: Vec::new() }
 }
 
+/// Rule R7.
 #[test]
 fn retry_after_is_read_exactly() {
     #[track_caller]
@@ -92,6 +93,7 @@ fn a_rate_limit_counts_only_when_nothing_is_left() {
     assert_eq!(retry_after(&response(403, &garbage), now()), None);
 }
 
+/// Rule R7.
 #[test]
 fn answers_are_judged_by_status_and_headers() {
     #[track_caller]
@@ -180,6 +182,7 @@ fn backoff_doubles_up_to_its_cap() {
     assert_eq!(endless.backoff(3, 1.0), Duration::MAX);
 }
 
+/// Rule R6.
 #[test]
 fn an_event_lives_by_its_severity_and_a_hint_lengthens_it_by_one_attempt() {
     let policy = RetryPolicy::default();

@@ -1,6 +1,6 @@
 //! Each host rule for requests and secrets, by its own test. The names follow the lists in `wit/README.md`.
 
-use herald_core::formatter::{Base, Encoding, Hash, Hmac, Placement, Places, Purpose, Url};
+use herald_core::formatter::{Encoding, Hash, Hmac, Placement, Places, Purpose, Url};
 
 use super::*;
 use crate::egress::fixture::provider;
@@ -60,6 +60,7 @@ fn refusal(result: Result<Prepared, PrepareError>) -> PrepareError {
     result.err().expect("it is refused")
 }
 
+/// Rules S1, S3.
 #[test]
 fn a_secret_is_filled_in_only_where_it_was_declared() {
     let asked = request(vec![("x-key", vec![text("Key "), secret("token")])], Vec::new());
@@ -81,6 +82,7 @@ fn a_secret_is_filled_in_only_where_it_was_declared() {
     assert_eq!(refusal(filled(&asked, &[("token", &[Place::Header])], &[("token", "")])), missing);
 }
 
+/// Rule S1.
 #[test]
 fn a_star_declares_every_header_of_the_secret() {
     let asked = request(vec![("x-team", vec![secret("headers/X-Team")])], Vec::new());
@@ -89,6 +91,7 @@ fn a_star_declares_every_header_of_the_secret() {
     assert_eq!(header(&done, "x-team"), "blue");
 }
 
+/// Rule S2.
 #[test]
 fn some_keys_are_never_placed_whatever_is_declared() {
     for key in WITHHELD {
@@ -98,6 +101,7 @@ fn some_keys_are_never_placed_whatever_is_declared() {
     }
 }
 
+/// Rule S1.
 #[test]
 fn base64_counts_as_what_it_holds() {
     let pieces = vec![
@@ -120,6 +124,7 @@ fn base64_counts_as_what_it_holds() {
     assert!(matches!(refusal(filled(&asked, half, &secrets)), PrepareError::Undeclared { .. }));
 }
 
+/// Rule S4.
 #[test]
 fn a_secret_is_escaped_as_its_place_asks() {
     let value = "a\"b\\c&d é";
@@ -138,6 +143,7 @@ fn a_secret_is_escaped_as_its_place_asks() {
     assert_eq!(done.url.as_str(), "https://h.example/hook/bot1:A%2Fb%3Fc?q=1:A%2Fb%3Fc");
 }
 
+/// Rule S4.
 #[test]
 fn a_secret_cannot_become_a_dot_segment() {
     let mut asked = request(Vec::new(), Vec::new());
@@ -148,6 +154,7 @@ fn a_secret_cannot_become_a_dot_segment() {
     );
 }
 
+/// Rule S3.
 #[test]
 fn a_signature_covers_the_body_as_it_is_sent() {
     let sign = |message| {
@@ -198,6 +205,7 @@ fn secret_bytes_are_the_base64_after_a_prefix() {
     );
 }
 
+/// Rules R1, R2.
 #[test]
 fn headers_of_the_connection_and_repeated_ones_are_refused() {
     for name in CONNECTION_HEADERS.into_iter().chain([
@@ -219,6 +227,7 @@ fn headers_of_the_connection_and_repeated_ones_are_refused() {
     assert_eq!(refusal(filled(&many, &[], &[])), PrepareError::TooManyHeaders);
 }
 
+/// Rule S3.
 #[test]
 fn control_characters_in_headers_are_refused_without_showing_the_value() {
     for value in ["a\r\nb: c", "a\nb", "a\0b"] {
@@ -229,6 +238,7 @@ fn control_characters_in_headers_are_refused_without_showing_the_value() {
     }
 }
 
+/// Rule R1.
 #[test]
 fn methods_and_sizes_are_bounded() {
     let mut asked = request(Vec::new(), Vec::new());
@@ -238,6 +248,7 @@ fn methods_and_sizes_are_bounded() {
     assert_eq!(refusal(filled(&long, &[], &[])), PrepareError::TooLong);
 }
 
+/// Rule R4.
 #[test]
 fn userinfo_becomes_basic_unless_the_module_authorizes() {
     let address = "https://user:fake%20pw@h.example/x";
@@ -251,6 +262,23 @@ fn userinfo_becomes_basic_unless_the_module_authorizes() {
     assert_eq!(header(&own, "authorization"), "Bearer x");
 }
 
+#[test]
+fn userinfo_is_only_for_requests_to_the_address_itself() {
+    let check = |base: Base, is_sent: bool| {
+        let mut asked = request(Vec::new(), Vec::new());
+        asked.url.base = base;
+        let address = "https://user:fake@h.example/x";
+        let done = prepare(&asked, &description(&[]), &provider(address, &[])).unwrap();
+        assert_eq!(done.headers.contains_key(AUTHORIZATION), is_sent, "{:?}", asked.url.base);
+    };
+    check(Base::Address, true);
+    check(Base::AddressEnding, true);
+    check(Base::AddressOr, true);
+    check(Base::Origin, false);
+    check(Base::Site("https://api.lab.example".to_owned()), false);
+}
+
+/// Rule S5.
 #[test]
 fn a_credential_stands_alone_in_its_header() {
     let credential = |name: &str| Fragment::Authorization(name.to_owned());
@@ -273,4 +301,53 @@ fn a_credential_stands_alone_in_its_header() {
         vec![("authorization", vec![text("x"), credential("github-app")])],
         PrepareError::Credential("github-app".to_owned()),
     );
+}
+
+/// Rule S8.
+#[test]
+fn a_signature_needs_a_declaration_of_its_own() {
+    let signature = Fragment::Hmac(Hmac {
+        hash: Hash::Sha256,
+        key: vec![Plain::Text("chosen by the module".to_owned())],
+        message: vec![Signed::Secret("token".to_owned())],
+        encoding: Encoding::Hex,
+    });
+    let asked = request(vec![("x-sum", vec![signature])], Vec::new());
+    let secrets = [("token", "fake")];
+    let refused = refusal(filled(&asked, &[("token", &[Place::Header])], &secrets));
+    assert_eq!(
+        refused,
+        PrepareError::Undeclared { key: "token".to_owned(), place: Place::Signature }
+    );
+    assert!(filled(&asked, &[("token", &[Place::Signature])], &secrets).is_ok());
+}
+
+/// Rule S3.
+#[test]
+fn the_line_break_of_echo_is_dropped_in_headers_and_urls_alone() {
+    let everywhere: &[(&str, &[Place])] =
+        &[("k", &[Place::Header, Place::Path, Place::Body, Place::Signature])];
+    let signature = Fragment::Hmac(Hmac {
+        hash: Hash::Sha256,
+        key: vec![Plain::Secret("k".to_owned())],
+        message: Vec::new(),
+        encoding: Encoding::Hex,
+    });
+    let basic = Fragment::Base64(vec![Plain::Secret("k".to_owned())]);
+    let mut asked = request(
+        vec![("x", vec![secret("k")]), ("y", vec![basic]), ("z", vec![signature])],
+        vec![secret("k")],
+    );
+    asked.url.path = vec![vec![secret("k")]];
+    let (with, without) = (
+        filled(&asked, everywhere, &[("k", "fake\n")]).unwrap(),
+        filled(&asked, everywhere, &[("k", "fake")]).unwrap(),
+    );
+    assert_eq!(
+        (header(&with, "x"), header(&with, "y")),
+        (header(&without, "x"), header(&without, "y"))
+    );
+    assert_eq!(with.url, without.url);
+    assert_eq!(with.body, "fake\n");
+    assert_ne!(header(&with, "z"), header(&without, "z"), "a key is used as it is");
 }

@@ -10,6 +10,7 @@ fn check(text: &str, expected: &str) {
     assert_eq!(Mask::new(&provider, AddressSeen::Origin).text(text), expected);
 }
 
+/// Rule S6.
 #[test]
 fn a_secret_is_found_in_every_form_in_which_it_may_come_back() {
     check(r#"raw fake "token"/1 end"#, "raw ***** end");
@@ -20,6 +21,7 @@ fn a_secret_is_found_in_every_form_in_which_it_may_come_back() {
     check("hex 66616b652022746f6b656e222f31 end", "hex ***** end");
 }
 
+/// Rule S6.
 #[test]
 fn the_address_beyond_its_host_is_secret() {
     check(
@@ -30,11 +32,13 @@ fn the_address_beyond_its_host_is_secret() {
     check("key fake-query-key, password fake-pw", "key *****, password *****");
 }
 
+/// Rule S6.
 #[test]
 fn what_is_no_secret_is_left() {
     check("flux said abc at hooks.lab.example", "flux said abc at hooks.lab.example");
 }
 
+/// Rule S6.
 #[test]
 fn a_module_that_sees_the_address_may_compare_with_its_path() {
     let provider = provider(
@@ -48,6 +52,14 @@ fn a_module_that_sees_the_address_may_compare_with_its_path() {
     assert_eq!(seen(AddressSeen::Origin), "kustomization/***** by ***** *****");
 }
 
+/// Rule S6.
+#[test]
+fn a_value_without_its_last_character_is_as_good_as_whole() {
+    let provider = provider(ADDRESS, &[("token", "fake-hmac-key")]);
+    let mask = Mask::new(&provider, AddressSeen::Origin);
+    assert_eq!(mask.text("key fake-hmac-ke… and fake-hmac-key"), "key *****… and *****");
+}
+
 #[test]
 fn texts_are_one_line_and_bounded() {
     check("a\r\nb\tc", "a  b c");
@@ -58,6 +70,7 @@ fn texts_are_one_line_and_bounded() {
     assert!(shown.ends_with('…'));
 }
 
+/// Rule S6.
 #[test]
 fn answers_lose_cookies_and_secrets_and_keep_the_rest() {
     let provider = provider(ADDRESS, &[("token", "fake-token")]);
