@@ -132,7 +132,7 @@ async fn a_bad_file_leaves_what_served_and_says_which_step_failed() {
     let truncated = &github[..github.len() / 2];
     for (bytes, said) in [
         (&b"no module"[..], "not-a-component"),
-        (b"\0asm\x01\0\0\0", "core module"),
+        (b"\0asm\x01\0\0\0", "missing-export"),
         (truncated, "compile"),
         (github, "full-address"),
     ] {

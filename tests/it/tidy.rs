@@ -123,6 +123,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("rusqlite", &["host/journal/src"]),
     ("wasmtime", &["host/engine/src"]),
+    ("wasmtime_wasi", &["host/engine/src"]),
     ("bindgen", &["host/engine/src/since_v0_1_0.rs"]),
 ];
 

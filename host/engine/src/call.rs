@@ -2,6 +2,8 @@
 //!
 //! It must not know the interface's types.
 
+use std::future;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,8 +13,9 @@ use wasmtime::{Result, Store};
 
 use crate::engine::Shared;
 use crate::error::CallError;
-use crate::sandbox::{Disclosure, Sandbox};
+use crate::sandbox::{Disclosure, Lane, Sandbox};
 use crate::trap;
+use crate::wasi::Moment;
 
 /// What it takes to call one module.
 pub(crate) struct Caller {
@@ -30,11 +33,11 @@ impl Caller {
 
     /// Waits for a place and makes an empty sandbox. The module's own places come first, so that calls which wait for
     /// those take none from other modules.
-    pub(crate) async fn begin(&self, disclosure: Arc<dyn Disclosure>) -> Call<'_> {
+    pub(crate) async fn begin(&self, disclosure: Arc<dyn Disclosure>, moment: Moment) -> Call<'_> {
         let own = self.places.clone().acquire_owned().await.ok();
         let common = self.shared.places.clone().acquire_owned().await.ok();
         Call {
-            store: Sandbox::store(&self.shared, disclosure),
+            store: Sandbox::store(&self.shared, disclosure, moment),
             caller: self,
             began: false,
             places: [own, common],
@@ -44,8 +47,18 @@ impl Caller {
     /// Gives work on a call's store the time that a call may take; none when that is over.
     pub(crate) async fn in_time<T>(
         &self,
+        lane: Lane,
         work: impl Future<Output = Result<T>>,
     ) -> Option<Result<T>> {
+        let mut work = pin!(work);
+        // A call that waits, for its turn or for a clock that stands still, keeps no lane from those that run.
+        let work = future::poll_fn(|context| {
+            let state = work.as_mut().poll(context);
+            if state.is_pending() {
+                lane.leave();
+            }
+            state
+        });
         time::timeout(self.shared.settings.wall, work).await.ok()
     }
 }
@@ -66,6 +79,11 @@ impl Call<'_> {
         let instance = self.caller.pre.instantiate_async(&mut self.store).await?;
         self.began = true;
         Ok(instance)
+    }
+
+    /// The lane that work on this call's store takes.
+    pub(crate) fn lane(&self) -> Lane {
+        self.store.data().lane()
     }
 
     /// What the end of the work means.

@@ -22,6 +22,11 @@ pub enum LoadError {
         /// What the bytes are.
         found: &'static str,
     },
+    /// It is a core module that cannot be made a component.
+    #[error(
+        "it is a core module that cannot be made a component; was it built with the SDK for wasm32-unknown-unknown?"
+    )]
+    Wrap(#[source] Cause),
     /// It cannot be compiled.
     #[error("it cannot be compiled")]
     Compile(#[source] Cause),
@@ -42,13 +47,15 @@ pub enum LoadError {
         known: &'static [&'static str],
     },
     /// It imports something that the host does not have.
-    #[error("it imports `{0}`, which this host does not have")]
+    #[error(
+        "it imports `{0}`, which this host does not have; it may import what the worlds of `herald:provider` and `wasi:cli/imports` of WASI 0.2 name"
+    )]
     UnknownImport(String),
     /// It asks for a permission that it was not granted.
     #[error("it asks for the permission `{}`, which it was not granted", .0.name())]
     NotPermitted(Permission),
-    /// Its functions have other types than the interface says.
-    #[error("its functions do not have the types of the interface")]
+    /// Its functions, or those that it imports, have other types than their interfaces say.
+    #[error("its functions, or those that it imports, do not have the types of their interfaces")]
     Types(#[source] Cause),
     /// It cannot be instantiated.
     #[error("it cannot be instantiated")]
@@ -67,6 +74,7 @@ impl LoadError {
     pub fn kind(&self) -> &'static str {
         match self {
             LoadError::NotAComponent { .. } => "not-a-component",
+            LoadError::Wrap(_) => "wrap",
             LoadError::Compile(_) => "compile",
             LoadError::MissingExport { .. } => "missing-export",
             LoadError::UnsupportedInterface { .. } => "unsupported-interface",
@@ -88,7 +96,7 @@ pub enum CallError {
     Trap {
         /// What the processor of WebAssembly says.
         code: String,
-        /// What the module said as it panicked.
+        /// What the module said as it panicked, or else the end of what it wrote to standard error.
         message: Option<String>,
         /// The functions that were running, one per line.
         backtrace: String,
@@ -99,7 +107,7 @@ pub enum CallError {
         /// How long a call may run.
         running: Duration,
     },
-    /// It did not get enough of a CPU to end in time.
+    /// It did not get enough of a CPU to end in time, or it waited for a clock: they stand still.
     #[error("the module did not end within {} ms", .wall.as_millis())]
     Timeout {
         /// How long a call may take in all.
@@ -123,7 +131,9 @@ pub enum CallError {
 
 fn trapped(code: &str, message: Option<&str>) -> String {
     match message {
-        Some(message) => format!("panicked: {message}"),
+        // This is how panics and uncaught exceptions end, and the message tells more.
+        Some(message) if code.contains("unreachable") => format!("panicked: {message}"),
+        Some(message) => format!("trapped: {code}; it said: {message}"),
         None => format!("trapped: {code}"),
     }
 }

@@ -16,6 +16,7 @@ mod settings;
 mod since_v0_1_0;
 mod trap;
 mod unchecked;
+mod wasi;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use crate::engine::Shared;
 use crate::error::LoadError;
 use crate::sandbox::{Nothing, Sandbox};
 use crate::since_v0_1_0::{self, Exports, Functions, Import};
+use crate::wasi::{self, Moment};
 
 /// The versions of the interface that this host serves.
 const KNOWN: &[&str] = &[since_v0_1_0::VERSION];
@@ -47,34 +48,55 @@ pub(crate) async fn load(
 
 /// Compiles on a thread for such work: it takes from 10 ms to seconds.
 async fn compile(shared: &Shared, wasm: Vec<u8>) -> Result<(Component, String), LoadError> {
-    if let Some(found) = not_a_component(&wasm) {
+    let format = Format::of(&wasm);
+    if let Format::Other(found) = format {
         return Err(LoadError::NotAComponent { found });
     }
     let _turn = shared.compiling.lock().await;
     let engine = shared.wasm.clone();
     let work = task::spawn_blocking(move || {
-        let component = Component::from_binary(&engine, &wasm)?;
-        // Otherwise the first call would do this.
-        component.initialize_copy_on_write_image()?;
-        Ok((component, digest(&wasm)))
+        let digest = digest(&wasm);
+        let wasm = if format == Format::Core { wrap(&wasm)? } else { wasm };
+        let compiled = Component::from_binary(&engine, &wasm).and_then(|component| {
+            // Otherwise the first call would do this.
+            component.initialize_copy_on_write_image()?;
+            Ok(component)
+        });
+        compiled
+            .map(|component| (component, digest))
+            .map_err(|error| LoadError::Compile(error.into()))
     });
-    match work.await {
-        Ok(Ok(compiled)) => Ok(compiled),
-        Ok(Err(error)) => Err(LoadError::Compile(wasmtime::Error::into(error))),
-        Err(panic) => Err(LoadError::Compile(panic.into())),
+    work.await.unwrap_or_else(|panic| Err(LoadError::Compile(panic.into())))
+}
+
+/// What a file holds, by its first eight bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// A component.
+    Component,
+    /// A core module, as the compiler for `wasm32-unknown-unknown` leaves it.
+    Core,
+    /// What it is instead.
+    Other(&'static str),
+}
+
+impl Format {
+    fn of(wasm: &[u8]) -> Self {
+        match wasm.get(..8) {
+            Some([b'\0', b'a', b's', b'm', _, _, 1, 0]) => Format::Component,
+            Some([b'\0', b'a', b's', b'm', ..]) => Format::Core,
+            _ if wasm.is_empty() => Format::Other("an empty file"),
+            _ => Format::Other("a file of another format"),
+        }
     }
 }
 
-/// What the bytes are if they are no component; their first eight bytes tell.
-fn not_a_component(wasm: &[u8]) -> Option<&'static str> {
-    match wasm.get(..8) {
-        Some([b'\0', b'a', b's', b'm', _, _, 1, 0]) => None,
-        Some([b'\0', b'a', b's', b'm', ..]) => {
-            Some("a core module; make a component of it with the SDK's tool")
-        }
-        _ if wasm.is_empty() => Some("an empty file"),
-        _ => Some("a file of another format"),
-    }
+/// Makes a component of a core module by what its bindings left in it, so that an author needs no further tool.
+fn wrap(core: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let wrapped = wit_component::ComponentEncoder::default()
+        .module(core)
+        .and_then(|encoder| encoder.validate(true).encode());
+    wrapped.map_err(|error| LoadError::Wrap(error.into()))
 }
 
 fn digest(wasm: &[u8]) -> String {
@@ -108,7 +130,12 @@ fn link(
     let types = |error: wasmtime::Error| LoadError::Types(error.into());
     let mut linker = Linker::new(engine);
     let mut permissions = Vec::new();
+    let mut wants_wasi = false;
     for (name, _) in component.component_type().imports(engine) {
+        if wasi::offers(name) {
+            wants_wasi = true;
+            continue;
+        }
         let import =
             Import::named(name).ok_or_else(|| LoadError::UnknownImport(name.to_owned()))?;
         if let Import::Permission(permission) = import {
@@ -119,22 +146,25 @@ fn link(
         }
         import.link(&mut linker).map_err(types)?;
     }
+    if wants_wasi {
+        wasi::link(&mut linker).map_err(types)?;
+    }
     permissions.sort_unstable();
     Ok((linker.instantiate_pre(component).map_err(types)?, permissions))
 }
 
 /// Compares the types of the functions with those of the interface. Only an instance has them.
 async fn check_types(caller: &Caller, exports: Exports) -> Result<Functions, LoadError> {
-    let mut call = caller.begin(Arc::new(Nothing)).await;
-    let result = caller.in_time(call.instantiate()).await;
+    let mut call = caller.begin(Arc::new(Nothing), Moment::FIXED).await;
+    let result = caller.in_time(call.lane(), call.instantiate()).await;
     let instance = call.settle(result).map_err(LoadError::Instantiate)?;
     exports.check_types(&mut call.store, &instance).map_err(|error| LoadError::Types(error.into()))
 }
 
 async fn describe(caller: &Caller, functions: &Functions) -> Result<Description, LoadError> {
-    let mut call = caller.begin(Arc::new(Nothing)).await;
+    let mut call = caller.begin(Arc::new(Nothing), Moment::FIXED).await;
     let result = caller
-        .in_time(async {
+        .in_time(call.lane(), async {
             let instance = call.instantiate().await?;
             functions.describe(&mut call.store, &instance).await
         })
@@ -147,22 +177,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_component_is_told_by_its_first_bytes() {
-        let check = |bytes: &[u8], found: Option<&str>| {
-            assert_eq!(
-                not_a_component(bytes).is_none(),
-                found.is_none(),
-                "{}",
-                bytes.escape_ascii()
-            );
-            if let (Some(says), Some(found)) = (not_a_component(bytes), found) {
-                assert!(says.contains(found), "{says}");
-            }
+    fn a_file_tells_what_it_is_by_its_first_bytes() {
+        let check = |bytes: &[u8], format: Format| {
+            assert_eq!(Format::of(bytes), format, "{}", bytes.escape_ascii());
         };
-        check(b"\0asm\x0d\0\x01\0", None);
-        check(b"\0asm\x01\0\0\0", Some("core module"));
-        check(b"", Some("empty"));
-        check(b"(component)", Some("another format"));
+        check(b"\0asm\x0d\0\x01\0", Format::Component);
+        check(b"\0asm\x01\0\0\0", Format::Core);
+        check(b"", Format::Other("an empty file"));
+        check(b"(component)", Format::Other("a file of another format"));
     }
 
     #[test]

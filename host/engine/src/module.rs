@@ -12,6 +12,7 @@ use crate::error::{CallError, LoadError};
 use crate::load::{self, Loaded};
 use crate::sandbox::Disclosure;
 use crate::since_v0_1_0;
+use crate::wasi::Moment;
 
 /// A module that can be called. Clones share everything.
 #[derive(Clone)]
@@ -69,9 +70,9 @@ impl Module {
         disclosure: Arc<dyn Disclosure>,
     ) -> Result<Vec<String>, CallError> {
         let Loaded { caller, functions, .. } = &*self.inner;
-        let mut call = caller.begin(disclosure).await;
+        let mut call = caller.begin(disclosure, Moment::FIXED).await;
         let result = caller
-            .in_time(async {
+            .in_time(call.lane(), async {
                 let instance = call.instantiate().await?;
                 functions.check(&mut call.store, &instance, provider).await
             })
@@ -90,9 +91,9 @@ impl Module {
         disclosure: Arc<dyn Disclosure>,
     ) -> Result<Result<Action, Failure>, CallError> {
         let Loaded { caller, functions, .. } = &*self.inner;
-        let mut call = caller.begin(disclosure).await;
+        let mut call = caller.begin(disclosure, Moment::of(delivery)).await;
         let result = caller
-            .in_time(async {
+            .in_time(call.lane(), async {
                 let instance = call.instantiate().await?;
                 functions.next(&mut call.store, &instance, delivery).await
             })

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::engine::Shared;
 use crate::error::Limit;
 use crate::settings::{CORE_INSTANCES_PER_MODULE, MEMORIES_PER_MODULE, TABLES_PER_MODULE};
 use crate::trap;
+use crate::wasi::{Moment, Wasi};
 
 /// How many lines a call may log, and how long each may be.
 const LOG_LINES: u32 = 64;
@@ -49,24 +51,34 @@ pub(crate) struct Sandbox {
     growth: Growth,
     pub(crate) disclosure: Arc<dyn Disclosure>,
     log_lines: u32,
+    lane: Lane,
+    moment: Moment,
+    /// Made when the module first asks for something of it: most modules never do.
+    wasi: Option<Box<Wasi>>,
 }
 
 impl Sandbox {
     /// A fresh store whose every limit is set.
-    pub(crate) fn store(shared: &Shared, disclosure: Arc<dyn Disclosure>) -> Store<Sandbox> {
+    pub(crate) fn store(
+        shared: &Shared,
+        disclosure: Arc<dyn Disclosure>,
+        moment: Moment,
+    ) -> Store<Sandbox> {
         let settings = &shared.settings;
         let growth = Growth {
             memory_left: settings.memory_bytes,
             table_elements: settings.table_elements,
             denied: None,
         };
-        let mut store = Store::new(&shared.wasm, Sandbox { growth, disclosure, log_lines: 0 });
+        let lane = Lane::new(shared.lanes.clone());
+        let sandbox =
+            Sandbox { growth, disclosure, log_lines: 0, lane: lane.clone(), moment, wasi: None };
+        let mut store = Store::new(&shared.wasm, sandbox);
         store.limiter(|sandbox| &mut sandbox.growth);
         store.set_max_component_handles(settings.handles);
         store.set_hostcall_fuel(settings.output_bytes);
         store.set_epoch_deadline(1);
         let mut slices = settings.slices();
-        let mut lane = Lane::new(shared.lanes.clone());
         store.epoch_deadline_callback(move |_| {
             slices = slices.saturating_sub(1);
             if slices == 0 {
@@ -82,6 +94,21 @@ impl Sandbox {
         self.growth.denied
     }
 
+    /// Where the call runs for as long as it takes.
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane.clone()
+    }
+
+    /// What the module takes for the time and for chance.
+    pub(crate) fn moment(&self) -> Moment {
+        self.moment
+    }
+
+    /// The end of what the module wrote to standard error.
+    pub(crate) fn stderr(&self) -> Option<String> {
+        self.wasi.as_ref().map(|wasi| wasi.stderr())
+    }
+
     /// Takes a line for the module's author; what goes beyond the bounds is dropped.
     pub(crate) fn log(&mut self, level: &'static str, line: &str) {
         self.log_lines = self.log_lines.saturating_add(1);
@@ -92,6 +119,12 @@ impl Sandbox {
         }
         let line = trap::one_line(&self.disclosure.mask(line), LOG_LINE_CHARS);
         tracing::debug!(target: "herald::module", level, "{line}");
+    }
+}
+
+impl WasiView for Sandbox {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(self.moment))).view()
     }
 }
 
@@ -150,7 +183,8 @@ impl ResourceLimiter for Growth {
 
 /// The place of a call that has run for longer than a tick. It is given up and asked for anew at each tick, so long
 /// calls take turns in the order in which they ask.
-struct Lane {
+#[derive(Clone)]
+pub(crate) struct Lane {
     lanes: Arc<Semaphore>,
     held: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
 }
@@ -160,10 +194,15 @@ impl Lane {
         Self { lanes, held: Arc::default() }
     }
 
+    /// Gives the place up, if there is one.
+    pub(crate) fn leave(&self) {
+        drop(self.held.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     /// Gives way to everything else that is ready, and then waits for a place.
-    fn turn(&mut self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn turn(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.leave();
         let (lanes, held) = (self.lanes.clone(), self.held.clone());
-        drop(held.lock().unwrap_or_else(PoisonError::into_inner).take());
         Box::pin(async move {
             tokio::task::yield_now().await;
             // The semaphore is never closed; without a place the call would go on all the same.

@@ -1,6 +1,7 @@
 //! What good and bad modules do to the engine. Modules made with the SDK have tests of their own.
 
 mod guest;
+mod wasi;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -112,6 +113,15 @@ async fn a_good_module_loads_and_answers() {
 }
 
 #[tokio::test]
+async fn a_core_module_is_made_a_component() {
+    let engine = engine();
+    let module = engine.load(Guest::default().core(), &[]).await.unwrap();
+    assert_eq!(next(&module).await.unwrap(), Err(Failure::Unsendable("hello".to_owned())));
+    let foreign = wat::parse_str("(module (import \"env\" \"f\" (func)))").unwrap();
+    assert_eq!(engine.load(foreign, &[]).await.unwrap_err().kind(), "wrap");
+}
+
+#[tokio::test]
 async fn a_request_passes_as_it_was_described() {
     let module = load(&engine(), Guest { next: FINISH, ..Guest::default() }).await.unwrap();
     let body = vec![Fragment::Text("test".to_owned()), Fragment::Secret("test".to_owned())];
@@ -129,7 +139,7 @@ async fn what_is_no_module_is_refused_with_the_reason() {
         assert!(error.to_string().contains(says), "{error} does not say {says:?}");
     };
     check(b"#!/bin/sh".to_vec(), "not-a-component", "another format").await;
-    check(wat::parse_str("(module)").unwrap(), "not-a-component", "core module").await;
+    check(wat::parse_str("(module)").unwrap(), "missing-export", "does not export").await;
     check(b"\0asm\x0d\0\x01\0rest".to_vec(), "compile", "compiled").await;
     let known = "version 0.1.0-draft.1";
     check(wat::parse_str("(component)").unwrap(), "missing-export", known).await;

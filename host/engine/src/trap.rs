@@ -3,6 +3,7 @@
 //! It knows wasmtime's types of errors, and the two that wasmtime keeps to itself by name; tests hold those names.
 
 use wasmtime::{AsContext, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace, WasmCoreDump};
+use wasmtime_wasi::I32Exit;
 
 use crate::error::{CallError, Limit};
 use crate::sandbox::Sandbox;
@@ -10,7 +11,7 @@ use crate::settings::Settings;
 
 /// What stands in a module's memory before the text of its panic. A zero byte ends the text.
 const PANIC_MARK: &[u8] = b"\x01herald-panic:";
-const PANIC_CHARS: usize = 1024;
+const MESSAGE_CHARS: usize = 1024;
 
 /// How much of a backtrace is kept.
 const BACKTRACE_CHARS: usize = 4096;
@@ -34,7 +35,9 @@ pub(crate) fn classify(
         return CallError::Limit { what, allowed: allowed(what, settings) };
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>();
+    let exit = error.downcast_ref::<I32Exit>();
     let code = match (trap, backtrace) {
+        _ if let Some(I32Exit(status)) = exit => format!("exit with status {status}"),
         (Some(trap), _) => trap.to_string(),
         // The host refused something while the module ran, such as the use of a handle that it does not have.
         (None, Some(_)) => error.root_cause().to_string(),
@@ -43,8 +46,11 @@ pub(crate) fn classify(
     };
     let code = code.strip_prefix("wasm trap: ").unwrap_or(&code);
     CallError::Trap {
-        code: one_line(code, PANIC_CHARS),
-        message: error.downcast_ref::<WasmCoreDump>().and_then(|dump| panic_text(dump, store)),
+        code: one_line(code, MESSAGE_CHARS),
+        message: error
+            .downcast_ref::<WasmCoreDump>()
+            .and_then(|dump| panic_text(dump, store))
+            .or_else(|| stderr_text(store)),
         backtrace: backtrace
             .map(|backtrace| lines(&backtrace.to_string(), BACKTRACE_CHARS))
             .unwrap_or_default(),
@@ -74,7 +80,17 @@ fn allowed(what: Limit, settings: &Settings) -> usize {
 fn panic_text(dump: &WasmCoreDump, store: &Store<Sandbox>) -> Option<String> {
     let memories = dump.memories().iter().map(|memory| memory.data(store.as_context()));
     let text = memories.rev().find_map(last_panic)?;
-    Some(one_line(&store.data().disclosure.mask(&text), PANIC_CHARS))
+    Some(one_line(&store.data().disclosure.mask(&text), MESSAGE_CHARS))
+}
+
+/// What the module wrote to standard error, which is where languages with WASI say what went wrong. The end of it is
+/// taken, as the error itself stands there.
+fn stderr_text(store: &Store<Sandbox>) -> Option<String> {
+    let text = store.data().stderr()?;
+    let line = one_line(&store.data().disclosure.mask(&text), usize::MAX);
+    let excess = line.chars().count().saturating_sub(MESSAGE_CHARS);
+    let text: String = line.chars().skip(excess).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// The last text in this memory that follows the mark. The mark stands among the module's constants as well, but there
@@ -87,7 +103,7 @@ fn last_panic(memory: &[u8]) -> Option<String> {
         let rest = memory.get(at + PANIC_MARK.len()..)?;
         let text = rest
             .iter()
-            .take(4 * PANIC_CHARS)
+            .take(4 * MESSAGE_CHARS)
             .position(|byte| *byte == 0)
             .and_then(|len| rest.get(..len));
         if let Some(text) =

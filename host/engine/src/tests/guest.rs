@@ -94,6 +94,12 @@ pub(super) const TELL: &str = "
 impl Guest {
     /// As a component.
     pub(super) fn build(&self) -> Vec<u8> {
+        let core = self.core();
+        ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+    }
+
+    /// The core module with the interface's types embedded, as a compiler leaves it.
+    pub(super) fn core(&self) -> Vec<u8> {
         let Guest { imports, fields, describe, check, next, version, .. } = self;
         let text = format!(
             r#"(module $guest
@@ -119,7 +125,7 @@ impl Guest {
         let world = resolve.select_world(&[package], Some(self.world)).unwrap();
         wit_component::embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8)
             .unwrap();
-        ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+        core
     }
 }
 

@@ -52,7 +52,6 @@ fn a_module_that_sees_the_address_may_compare_with_its_path() {
     assert_eq!(seen(AddressSeen::Origin), "kustomization/***** by ***** *****");
 }
 
-/// Rule S6.
 #[test]
 fn a_value_without_its_last_character_is_as_good_as_whole() {
     let provider = provider(ADDRESS, &[("token", "fake-hmac-key")]);
@@ -60,6 +59,7 @@ fn a_value_without_its_last_character_is_as_good_as_whole() {
     assert_eq!(mask.text("key fake-hmac-ke… and fake-hmac-key"), "key *****… and *****");
 }
 
+/// Rule S6.
 #[test]
 fn texts_are_one_line_and_bounded() {
     check("a\r\nb\tc", "a  b c");
