@@ -174,3 +174,98 @@ impl Memory for Forgetful {
 pub(crate) fn memory(journal: &Journal) -> Arc<dyn Memory> {
     Arc::new(journal.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use herald_core::delivery::EventId;
+    use herald_core::event::Event;
+    use herald_journal::Settings;
+
+    use super::*;
+    use crate::catalog::ProviderKey;
+    use crate::delivery::{ModuleFailure, OpenEvent};
+
+    const LIFE: Duration = Duration::from_secs(6 * 60 * 60);
+
+    /// Records the end of an attempt at an event of this age; what becomes of it, and its row.
+    async fn recorded(outcome: Outcome, age: Duration) -> (Fate, DeliveryRow) {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _recovered) = Journal::open(dir.path(), Settings::default()).await.unwrap();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let body = Bytes::from_static(b"{}");
+        let Ok(herald_journal::Appended::New(id)) = journal.append([1; 32], body, now - age).await
+        else {
+            panic!("the event is new")
+        };
+        let job = Job {
+            event: Arc::new(Event::default()),
+            event_id: EventId(id.0),
+            accepted_at: now - age,
+            alert_uid: "alert".into(),
+            provider: ProviderKey { namespace: "n".to_owned(), name: "p".to_owned() },
+            attempts: 3,
+            open: Some(OpenEvent::new(EventId(id.0), 1)),
+        };
+        let failure =
+            ModuleFailure { kind: "trap", backtrace: "0: guest!next\n1: guest!panic".to_owned() };
+        let report = Report {
+            outcome,
+            kind: "t".to_owned(),
+            remember: None,
+            status: None,
+            module_failure: Some(failure),
+        };
+        let recorder = Recorder {
+            journal: journal.clone(),
+            policy: RetryPolicy::default(),
+            metrics: Metrics::new("0"),
+        };
+        let fate = recorder.record(&job, report, now).await;
+        // What is urgent takes with it what rides.
+        journal.record_now(Record::default()).await.unwrap();
+        let rows = journal.rows(id).await.unwrap();
+        (fate, rows.into_iter().next().unwrap())
+    }
+
+    fn trapped() -> Outcome {
+        Outcome::Retry { after: None, reason: "the module panicked: boom".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_trap_is_tried_again_while_the_event_lives() {
+        let (fate, row) = recorded(trapped(), Duration::from_secs(60)).await;
+        assert!(matches!(fate, Fate::Later(_)), "{fate:?}");
+        assert_eq!((row.state, row.attempts), (State::Waiting, 4));
+        assert!(row.due.is_some() && row.note.contains("boom"), "{row:?}");
+    }
+
+    #[tokio::test]
+    async fn a_trap_at_the_end_of_life_is_dead_with_its_backtrace() {
+        let (fate, row) = recorded(trapped(), LIFE).await;
+        assert_eq!(fate, Fate::Finished);
+        assert_eq!(row.state, State::Dead);
+        let note =
+            "given up after 4 attempts: the module panicked: boom\n0: guest!next\n1: guest!panic";
+        assert_eq!(row.note, note);
+    }
+
+    #[tokio::test]
+    async fn a_misconfigured_delivery_waits_for_a_change_until_its_life_ends() {
+        let wrong = || Outcome::Misconfigured("no token".to_owned());
+        let (fate, row) = recorded(wrong(), Duration::ZERO).await;
+        assert!(matches!(fate, Fate::OnChange(_)), "{fate:?}");
+        assert_eq!((row.state, row.due), (State::Waiting, None));
+        let (fate, row) = recorded(wrong(), LIFE).await;
+        assert_eq!((fate, row.state), (Fate::Finished, State::Dead));
+    }
+
+    #[tokio::test]
+    async fn what_can_never_be_sent_is_dead_at_once() {
+        let (fate, row) = recorded(Outcome::Dead("too old".to_owned()), Duration::ZERO).await;
+        assert_eq!((fate, row.state), (Fate::Finished, State::Dead));
+        assert!(row.note.starts_with("too old\n"), "{}", row.note);
+    }
+}
