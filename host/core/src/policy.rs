@@ -44,6 +44,11 @@ pub enum Rule {
     /// The machine itself.
     #[error("it is a loopback address; start Herald with `--allow-loopback` to reach this machine")]
     Loopback,
+    /// The loopback address of whatever machine unwraps it.
+    #[error(
+        "it carries a loopback address for another machine to unwrap; write `127.0.0.1` or `[::1]` to reach this one"
+    )]
+    CarriedLoopback,
     /// Link-local, among them most metadata services.
     #[error(
         "it is a link-local address, where clouds have services that give out credentials; use another address"
@@ -120,12 +125,14 @@ impl AddressPolicy {
     ///
     /// When a rule refuses it.
     pub fn check_host(&self, host: &str) -> Result<(), Denied> {
-        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let mut name = host.trim_end_matches('.').to_ascii_lowercase();
         match Host::parse(&name) {
             Ok(Host::Ipv4(ip)) => return self.check_ip(ip.into()),
             Ok(Host::Ipv6(ip)) => return self.check_ip(ip.into()),
+            // The parser has decoded what is percent-encoded and mapped what only looks like another letter.
+            Ok(Host::Domain(domain)) => name = domain.trim_end_matches('.').to_owned(),
             // What is no host name fails when it is resolved.
-            Ok(Host::Domain(_)) | Err(_) => {}
+            Err(_) => {}
         }
         let rule = if name.is_empty() {
             Rule::NoHost
@@ -170,10 +177,12 @@ impl AddressPolicy {
         }
         match ip.segments() {
             [0, 0, 0, 0, 0, 0, 0, 0] => return Some(Rule::Unspecified),
-            // Amazon's and Google's.
-            [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254] | [0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254] => {
-                return Some(Rule::Metadata);
-            }
+            // Amazon's, which has its DNS and the credentials of pods in the same network, and Google's.
+            [0xfd00, 0x0ec2, ..] | [0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254]
+            // Oracle's, Scaleway's and Linode's.
+            | [0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+            | [0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042]
+            | [0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 0x0001] => return Some(Rule::Metadata),
             [0xfe80..=0xfebf, ..] => return Some(Rule::LinkLocal),
             [0xff00..=0xffff, ..] => return Some(Rule::Multicast),
             // Unique local and the older site-local addresses.
@@ -182,21 +191,27 @@ impl AddressPolicy {
             }
             _ => {}
         }
-        embedded(ip).into_iter().find_map(|ip| self.refusing_v4(ip))
+        // A mapped address is dialed as the IPv4 one that it is.
+        if let Some(ip) = ip.to_ipv4_mapped() {
+            return self.refusing_v4(ip);
+        }
+        embedded(ip).into_iter().find_map(|ip| match self.refusing_v4(ip) {
+            None if ip.is_loopback() => Some(Rule::CarriedLoopback),
+            refused => refused,
+        })
     }
 }
 
-/// The IPv4 addresses that packets to `ip` may end at, by the forms that carry one.
+/// The IPv4 addresses that packets to `ip` may end at once somebody unwraps them, by the forms that carry one.
 fn embedded(ip: Ipv6Addr) -> Vec<Ipv4Addr> {
     let octets = ip.octets();
     let at = |indices: [usize; 4]| Ipv4Addr::from(indices.map(|index| octets[index]));
     let last = at([12, 13, 14, 15]);
     match ip.segments() {
-        // Compatible, mapped and translated addresses, and the well-known prefix of NAT64.
-        [0, 0, 0, 0, 0, 0, ..]
-        | [0, 0, 0, 0, 0, 0xffff, ..]
-        | [0, 0, 0, 0, 0xffff, 0, ..]
-        | [0x0064, 0xff9b, 0, 0, 0, 0, ..] => vec![last],
+        // Compatible and translated addresses, and the well-known prefix of NAT64.
+        [0, 0, 0, 0, 0, 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x0064, 0xff9b, 0, 0, 0, 0, ..] => {
+            vec![last]
+        }
         // NAT64 within a network: the place depends on a prefix length that only its operator knows (RFC 6052), so each
         // place counts that holds something.
         [0x0064, 0xff9b, 0x0001, ..] => {
@@ -208,6 +223,8 @@ fn embedded(ip: Ipv6Addr) -> Vec<Ipv4Addr> {
         [0x2002, ..] => vec![at([2, 3, 4, 5])],
         // Teredo: the server, and the client with its bits turned over.
         [0x2001, 0x0000, ..] => vec![at([4, 5, 6, 7]), Ipv4Addr::from(!u32::from(last))],
+        // ISATAP, in any network.
+        [_, _, _, _, 0x0000 | 0x0200, 0x5efe, ..] => vec![last],
         _ => Vec::new(),
     }
 }

@@ -364,6 +364,7 @@ fn not_prepared(err: &PrepareError) -> Outcome {
         | PrepareError::Header(_)
         | PrepareError::TooManyHeaders
         | PrepareError::TooLong
+        | PrepareError::TooMuch
         | PrepareError::Undeclared { .. }
         | PrepareError::Credential(_) => retry(text),
     }

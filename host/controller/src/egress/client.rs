@@ -21,7 +21,7 @@ const MAX_CLIENTS: usize = 1024;
 /// Sends over the network.
 pub struct HttpTransport {
     pub(super) policy: AddressPolicy,
-    resolver: Arc<dyn Resolver>,
+    pub(super) resolver: Arc<dyn Resolver>,
     /// The client of all Providers without proxy and TLS settings.
     plain: Client,
     special: Mutex<HashMap<Settings, Client>>,

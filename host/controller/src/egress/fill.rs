@@ -3,6 +3,8 @@
 //! Everything a module says is checked here before a secret's value is looked at. The texts of [`PrepareError`] are
 //! shown to people, so they name keys and places and never a value.
 
+use std::cell::Cell;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -20,6 +22,9 @@ use super::{Prepared, url};
 
 /// The longest body that a module may ask to send, in bytes.
 const MAX_BODY_BYTES: usize = 4 << 20;
+/// The most that is put together for one request, signed messages and what base64 holds included, in bytes. A module can
+/// ask for much with few words: a long secret many times over, or the body signed again and again.
+const MAX_FILLED_BYTES: usize = 4 * MAX_BODY_BYTES;
 /// The most headers that a request may have.
 const MAX_HEADERS: usize = 64;
 
@@ -75,6 +80,9 @@ pub enum PrepareError {
     /// Too long a body.
     #[error("the module's body is longer than {MAX_BODY_BYTES} bytes")]
     TooLong,
+    /// Too much in all.
+    #[error("what the module asks to be put together is longer than {MAX_FILLED_BYTES} bytes")]
+    TooMuch,
     /// A secret in a place that the module did not declare.
     #[error(
         "the module placed the secret {key} in the {place}, which its description does not declare"
@@ -117,7 +125,7 @@ pub fn prepare(
     provider: &Provider,
 ) -> Result<Prepared, PrepareError> {
     let address = address::parse(&provider.address).map_err(PrepareError::Address)?;
-    let filler = Filler { description, provider };
+    let filler = Filler { description, provider, left: Cell::new(MAX_FILLED_BYTES) };
     let method = method(&request.method)?;
 
     let segments = request
@@ -213,19 +221,31 @@ impl At<'_> {
 struct Filler<'a> {
     description: &'a Description,
     provider: &'a Provider,
+    /// How many more bytes may be put together.
+    left: Cell<usize>,
 }
 
 impl Filler<'_> {
+    /// Adds a piece, if there is room for it.
+    fn add(&self, joined: &mut Vec<u8>, piece: &[u8]) -> Result<(), PrepareError> {
+        let left = self.left.get().checked_sub(piece.len()).ok_or(PrepareError::TooMuch)?;
+        self.left.set(left);
+        joined.extend_from_slice(piece);
+        Ok(())
+    }
+
     fn join(&self, fragments: &[Fragment], at: &At<'_>) -> Result<Vec<u8>, PrepareError> {
         let mut joined = Vec::new();
         for fragment in fragments {
             match fragment {
-                Fragment::Text(text) => joined.extend_from_slice(text.as_bytes()),
-                Fragment::Bytes(bytes) => joined.extend_from_slice(bytes),
-                Fragment::Secret(key) => joined.extend(escape(self.secret(key, at.place())?, at)),
+                Fragment::Text(text) => self.add(&mut joined, text.as_bytes())?,
+                Fragment::Bytes(bytes) => self.add(&mut joined, bytes)?,
+                Fragment::Secret(key) => {
+                    self.add(&mut joined, &escape(self.secret(key, at.place())?, at))?
+                }
                 Fragment::Base64(pieces) => {
                     let plain = self.plain(pieces, at.place())?;
-                    joined.extend(STANDARD.encode(plain).into_bytes());
+                    self.add(&mut joined, STANDARD.encode(plain).as_bytes())?;
                 }
                 Fragment::Hmac(hmac) => {
                     let key = self.plain(&hmac.key, Place::Signature)?;
@@ -233,7 +253,10 @@ impl Filler<'_> {
                         return Err(PrepareError::EmptyKey);
                     }
                     let message = self.message(&hmac.message, at)?;
-                    joined.extend(sign(hmac.hash, &key, &message, hmac.encoding).into_bytes());
+                    self.add(
+                        &mut joined,
+                        sign(hmac.hash, &key, &message, hmac.encoding).as_bytes(),
+                    )?;
                 }
                 // It is handled where it may stand: as the sole value of its header.
                 Fragment::Authorization(name) => {
@@ -265,16 +288,18 @@ impl Filler<'_> {
         let mut joined = Vec::new();
         for piece in pieces {
             match piece {
-                Plain::Text(text) => joined.extend_from_slice(text.as_bytes()),
+                Plain::Text(text) => self.add(&mut joined, text.as_bytes())?,
                 Plain::Secret(key) => {
                     let value = self.secret(key, place)?;
                     let value = match place {
                         Place::Header | Place::Path | Place::Query => without_line_break(value),
                         Place::Body | Place::Signature => value,
                     };
-                    joined.extend_from_slice(value.as_bytes());
+                    self.add(&mut joined, value.as_bytes())?;
                 }
-                Plain::SecretBytes(key) => joined.extend(decoded(self.secret(key, place)?, key)?),
+                Plain::SecretBytes(key) => {
+                    self.add(&mut joined, &decoded(self.secret(key, place)?, key)?)?
+                }
             }
         }
         Ok(joined)
@@ -284,11 +309,11 @@ impl Filler<'_> {
         let mut joined = Vec::new();
         for piece in pieces {
             match (piece, at) {
-                (Signed::Text(text), _) => joined.extend_from_slice(text.as_bytes()),
+                (Signed::Text(text), _) => self.add(&mut joined, text.as_bytes())?,
                 (Signed::Secret(key), _) => {
-                    joined.extend_from_slice(self.secret(key, Place::Signature)?.as_bytes())
+                    self.add(&mut joined, self.secret(key, Place::Signature)?.as_bytes())?
                 }
-                (Signed::Body, At::Header { body }) => joined.extend_from_slice(body),
+                (Signed::Body, At::Header { body }) => self.add(&mut joined, body)?,
                 (Signed::Body, At::Path | At::Query | At::Body(_)) => {
                     return Err(PrepareError::BodyInBody);
                 }

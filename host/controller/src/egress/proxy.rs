@@ -1,5 +1,6 @@
-//! What a proxy's URL says: where it is, and what it is shown.
+//! What a proxy's URL says: where it is, whether it may be dialed, and what it is shown.
 
+use herald_core::policy::{AddressPolicy, Denied};
 use herald_core::provider::Provider;
 use percent_encoding::percent_decode_str;
 use reqwest::header::HeaderValue;
@@ -13,6 +14,23 @@ pub(crate) struct ProxyView {
     pub(crate) authority: String,
     /// From the userinfo of its URL.
     pub(crate) authorization: Option<HeaderValue>,
+}
+
+/// Judges the proxy that a Provider names: the client dials it in place of the receiver, and an address literal without
+/// asking the resolver.
+///
+/// # Errors
+/// A rule refuses it.
+pub(super) fn check(provider: &Provider, policy: &AddressPolicy) -> Result<(), Denied> {
+    // What is no URL becomes no client either.
+    let url = provider.proxy.as_ref().and_then(|proxy| Url::parse(proxy.url.expose()).ok());
+    url.as_ref().and_then(Url::host_str).map_or(Ok(()), |host| policy.check_host(host))
+}
+
+/// The name of a Provider's proxy, when it is one of SOCKS.
+pub(super) fn name_of_socks(provider: &Provider) -> Option<String> {
+    let url = Url::parse(provider.proxy.as_ref()?.url.expose()).ok()?;
+    url.host_str().filter(|_| url.scheme().starts_with("socks")).map(str::to_owned)
 }
 
 /// The proxy of a Provider, if it has one with a readable URL.

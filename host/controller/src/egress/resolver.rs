@@ -52,21 +52,35 @@ pub(super) enum LookupError {
     NotFound(#[source] io::Error),
 }
 
-impl Resolve for Guarded {
-    fn resolve(&self, name: Name) -> Resolving {
-        let lookup = self.resolver.lookup(name.as_str().to_owned());
+impl Guarded {
+    /// The addresses of a name, if all of them are allowed.
+    pub(super) fn lookup(
+        &self,
+        name: String,
+    ) -> impl Future<Output = Result<Vec<IpAddr>, LookupError>> + Send + use<> {
+        let lookup = self.resolver.lookup(name);
         let policy = self.policy;
-        Box::pin(async move {
+        async move {
             let found = lookup.await.map_err(LookupError::NotFound)?;
             if found.is_empty() {
                 let nothing =
                     io::Error::new(io::ErrorKind::NotFound, "the answer holds no address");
-                return Err(LookupError::NotFound(nothing).into());
+                return Err(LookupError::NotFound(nothing));
             }
             // One forbidden address forbids the name: a mixed answer is how rebinding begins.
             for address in &found {
                 policy.check_ip(*address).map_err(LookupError::Denied)?;
             }
+            Ok(found)
+        }
+    }
+}
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let lookup = self.lookup(name.as_str().to_owned());
+        Box::pin(async move {
+            let found = lookup.await?;
             let addresses: Addrs =
                 Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)

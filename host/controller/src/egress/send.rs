@@ -1,6 +1,7 @@
 //! One request over the network: policy before DNS, bounded answer, redirects only to the same origin.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -10,8 +11,8 @@ use herald_core::provider::Provider;
 use reqwest::header::LOCATION;
 use url::Url;
 
-use super::resolver::LookupError;
-use super::{HttpTransport, Prepared, SendError, Transport};
+use super::resolver::{Guarded, LookupError};
+use super::{HttpTransport, Prepared, SendError, Transport, proxy};
 
 /// The longest answer that is read, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -39,6 +40,7 @@ impl HttpTransport {
         provider: &Provider,
         mut request: Prepared,
     ) -> Result<Response, SendError> {
+        proxy::check(provider, &self.policy).map_err(SendError::Denied)?;
         let client = self.client(provider)?;
         for _ in 0..MAX_HOPS {
             self.policy.check_url(&request.url).map_err(SendError::Denied)?;
@@ -48,8 +50,11 @@ impl HttpTransport {
                 .headers(request.headers.clone())
                 .body(request.body.clone())
                 .send()
-                .await
-                .map_err(|err| failure(&host, err))?;
+                .await;
+            let sent = match sent {
+                Ok(sent) => sent,
+                Err(err) => return Err(self.explained(provider, failure(&host, err)).await),
+            };
             if let Some(next) = redirect(&request.url, &sent) {
                 request.url = next;
                 continue;
@@ -57,6 +62,18 @@ impl HttpTransport {
             return read(&host, sent).await;
         }
         Err(SendError::Redirects { host: host(&request.url) })
+    }
+
+    /// The client does not tell why it did not dial a SOCKS proxy. Its name is asked for once more then, to say whether
+    /// the policy forbids it; nothing is dialed.
+    async fn explained(&self, provider: &Provider, failure: SendError) -> SendError {
+        let SendError::Connect { .. } = failure else { return failure };
+        let Some(name) = proxy::name_of_socks(provider) else { return failure };
+        let guarded = Guarded { resolver: Arc::clone(&self.resolver), policy: self.policy };
+        match guarded.lookup(name).await {
+            Err(LookupError::Denied(denied)) => SendError::Denied(denied),
+            Err(LookupError::NotFound(_)) | Ok(_) => failure,
+        }
     }
 }
 

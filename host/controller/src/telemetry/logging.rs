@@ -1,12 +1,17 @@
 //! Sets up the log: one line for each event of `tracing`, as text or JSON, on standard error.
 //!
-//! It does not know what is logged. Standard output stays free for what a command prints.
+//! It does not know what is logged. Standard output stays free for what a command prints. Other crates may log what they
+//! handle, such as addresses and headers with secrets, so of theirs only warnings and errors are written, whatever the
+//! level.
 
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
 use thiserror::Error;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
@@ -45,20 +50,35 @@ pub enum InitError {
     Install(#[source] TryInitError),
 }
 
-/// Sets up the log of the whole process; `filter` is a level, or a list of `target=level`.
+/// Sets up the log of the whole process; `filter` is a level, or a list of `target=level`. For targets outside of Herald
+/// no level opens more than warnings.
 ///
 /// # Errors
 /// When the filter is not understood, or when a log is in place already.
 pub fn init(encoding: LogEncoding, filter: &str) -> Result<(), InitError> {
     let parsed = parse_filter(filter)?;
     let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    let cap = filter_fn(may_be_written);
     match encoding {
-        LogEncoding::Text => lines.with_ansi(std::io::stderr().is_terminal()).finish().try_init(),
+        LogEncoding::Text => {
+            lines.with_ansi(std::io::stderr().is_terminal()).finish().with(cap).try_init()
+        }
         LogEncoding::Json => {
-            lines.json().flatten_event(true).with_span_list(false).finish().try_init()
+            lines.json().flatten_event(true).with_span_list(false).finish().with(cap).try_init()
         }
     }
     .map_err(InitError::Install)
+}
+
+/// Whether a line is one of ours or at least a warning.
+fn may_be_written(metadata: &Metadata<'_>) -> bool {
+    is_ours(metadata.target()) || *metadata.level() <= Level::WARN
+}
+
+fn is_ours(target: &str) -> bool {
+    target
+        .strip_prefix("herald")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', ':']))
 }
 
 fn parse_filter(filter: &str) -> Result<EnvFilter, InitError> {
@@ -88,6 +108,16 @@ mod tests {
         check("inof", false);
         check("", false);
         check("info,herald=loud", false);
+    }
+
+    #[test]
+    fn only_our_own_targets_are_open_below_warnings() {
+        for target in ["herald", "herald::module", "herald_core::policy", "herald_controller"] {
+            assert!(is_ours(target), "{target}");
+        }
+        for target in ["reqwest::connect", "hyper_util", "rustls", "h2", "heraldry", "log", ""] {
+            assert!(!is_ours(target), "{target}");
+        }
     }
 
     #[test]

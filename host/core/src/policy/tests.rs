@@ -35,13 +35,8 @@ fn loopback_is_refused_in_every_spelling_unless_it_is_allowed() {
         "[0:0:0:0:0:0:0:1]",
         "[::ffff:127.0.0.1]",
         "[::ffff:7f00:1]",
-        "[::127.0.0.1]",
-        "[::ffff:0:127.0.0.1]",
-        "[64:ff9b::7f00:1]",
-        "[64:ff9b:1::7f00:1]",
-        "[64:ff9b:1:7f00:0:100::]",
-        "[2002:7f00:1::]",
-        "[2001:0:808:808:0:0:80ff:fffe]",
+        "127%2e0%2e0%2e1",
+        "１２７.0.0.1",
         "localhost",
         "LOCALHOST",
         "localhost.",
@@ -52,6 +47,21 @@ fn loopback_is_refused_in_every_spelling_unless_it_is_allowed() {
     ] {
         check(DEFAULT, host, Some(Rule::Loopback));
         check(OPEN, host, None);
+    }
+    // Dialed, these leave for whoever unwraps them.
+    for host in [
+        "[::127.0.0.1]",
+        "[::ffff:0:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::7f00:1]",
+        "[64:ff9b:1:7f00:0:100::]",
+        "[2002:7f00:1::]",
+        "[2001:0:808:808:0:0:80ff:fffe]",
+        "[2606:4700::5efe:7f00:1]",
+        "[2606:4700::200:5efe:7f00:1]",
+    ] {
+        check(DEFAULT, host, Some(Rule::Loopback));
+        check(OPEN, host, Some(Rule::CarriedLoopback));
     }
     check(DEFAULT, "notlocalhost", None);
     check(DEFAULT, "localhost.example.com", None);
@@ -75,6 +85,7 @@ fn metadata_services_and_link_local_addresses_are_always_refused() {
         "[2002:a9fe:a9fe::]",
         "[2002:a9fe:a9fe:1::1]",
         "[2001:0:a9fe:a9fe::1]",
+        "[2606:4700::5efe:a9fe:a9fe]",
         "[fe80::1]",
         "[febf::1]",
     ] {
@@ -82,6 +93,10 @@ fn metadata_services_and_link_local_addresses_are_always_refused() {
     }
     for host in [
         "[fd00:ec2::254]",
+        "[fd00:ec2::23]",
+        "[fd00:c1::a9fe:a9fe]",
+        "[fd00:42::42]",
+        "[fd00:a9fe:a9fe::1]",
         "[fd20:ce::254]",
         "100.100.100.200",
         "168.63.129.16",
@@ -89,6 +104,7 @@ fn metadata_services_and_link_local_addresses_are_always_refused() {
         "[::ffff:100.100.100.200]",
         "metadata.google.internal",
         "Metadata.Google.Internal.",
+        "metadata%2egoogle%2Einternal",
         "metadata.goog",
         "instance-data.ec2.internal",
     ] {
@@ -147,6 +163,7 @@ fn public_addresses_and_names_pass() {
         "[64:ff9b::808:808]",
         "[64:ff9b:1::808:808]",
         "[2002:808:808::1]",
+        "[2606:4700::5efe:808:808]",
         "[::ffff:8.8.8.8]",
     ] {
         check(CLOSED, host, None);

@@ -351,3 +351,30 @@ fn the_line_break_of_echo_is_dropped_in_headers_and_urls_alone() {
     assert_eq!(with.body, "fake\n");
     assert_ne!(header(&with, "z"), header(&without, "z"), "a key is used as it is");
 }
+
+/// Rule R1.
+#[test]
+fn few_words_cannot_ask_for_more_than_a_request_may_take() {
+    let long = "k".repeat(1 << 20);
+    let everywhere: &[(&str, &[Place])] =
+        &[("k", &[Place::Header, Place::Path, Place::Body, Place::Signature])];
+    let many = |fragment: &Fragment| vec![fragment.clone(); 1000];
+    let basic = Fragment::Base64(vec![Plain::Secret("k".to_owned())]);
+    let signature = Fragment::Hmac(Hmac {
+        hash: Hash::Sha256,
+        key: vec![Plain::Secret("k".to_owned())],
+        message: vec![Signed::Secret("k".to_owned())],
+        encoding: Encoding::Hex,
+    });
+    for fragment in [secret("k"), basic, signature] {
+        let mut in_path = request(Vec::new(), Vec::new());
+        in_path.url.path = vec![many(&fragment)];
+        for asked in [
+            request(Vec::new(), many(&fragment)),
+            request(vec![("x", many(&fragment))], Vec::new()),
+            in_path,
+        ] {
+            assert_eq!(refusal(filled(&asked, everywhere, &[("k", &long)])), PrepareError::TooMuch);
+        }
+    }
+}

@@ -23,6 +23,73 @@ fn a_secret_is_found_in_every_form_in_which_it_may_come_back() {
 
 /// Rule S6.
 #[test]
+fn writers_escape_differently() {
+    check("lower fake%20%22token%22%2f1 end", "lower ***** end");
+    check("browser fake%20%22token%22/1 end", "browser ***** end");
+    check("form fake+%22token%22%2F1 end", "form ***** end");
+    check(r#"slash fake \"token\"\/1 end"#, "slash ***** end");
+    check(r"go fake \u0022token\u0022/1 end", "go ***** end");
+    check("html fake &quot;token&#34;/1 end", "html ***** end");
+    check("twice fake%2520%2522token%2522%252F1 end", "twice ***** end");
+    check("base64 in a URL ZmFrZSAidG9rZW4iLzE%3D end", "base64 in a URL ***** end");
+}
+
+/// Rule S6.
+#[test]
+fn a_secret_within_a_longer_base64_text_is_found_at_each_place() {
+    // `Basic` of the user and the token, and the same with one and two more characters before.
+    for longer in
+        ["user:fake \"token\"/1", "a user:fake \"token\"/1!", "ab user:fake \"token\"/1!!"]
+    {
+        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, longer);
+        let provider = provider(ADDRESS, &[("token", "fake \"token\"/1")]);
+        let shown = Mask::new(&provider, AddressSeen::Origin).text(&text);
+        assert!(shown.contains("*****") && shown.len() < text.len() - 10, "{shown}");
+    }
+}
+
+#[test]
+fn overlapping_secrets_leave_no_tail() {
+    let provider = provider("", &[("a", "fake-one-two"), ("b", "two-three")]);
+    let shown = Mask::new(&provider, AddressSeen::Origin).text("x fake-one-two-three y");
+    assert_eq!(shown, "x ***** y");
+}
+
+#[test]
+fn the_credential_in_a_header_is_secret_without_its_scheme() {
+    let secrets =
+        [("headers/Authorization", "Bearer fake-bearer"), ("headers/X", "Basic YW5uOmZha2UtcHc=")];
+    let provider = provider("", &secrets);
+    let shown =
+        Mask::new(&provider, AddressSeen::Origin).text("no fake-bearer for ann with fake-pw");
+    assert_eq!(shown, "no ***** for ann with *****");
+}
+
+#[test]
+fn a_user_without_a_password_is_a_credential() {
+    let provider = provider("https://fake-user-token@github.com/acme/platform", &[]);
+    let shown = Mask::new(&provider, AddressSeen::Whole).text("fake-user-token for acme/platform");
+    assert_eq!(shown, "***** for acme/platform");
+}
+
+/// Rule S6.
+#[test]
+fn a_query_is_secret_also_where_the_path_is_not() {
+    let provider = provider("https://git.example/acme/platform?key=fake%2Fquery", &[]);
+    let mask = Mask::new(&provider, AddressSeen::Whole);
+    assert_eq!(mask.text("acme/platform fake%2Fquery fake/query"), "acme/platform ***** *****");
+}
+
+#[test]
+fn the_key_of_a_connection_string_is_secret_by_itself() {
+    let address = "Endpoint=sb://ns.example/;SharedAccessKeyName=n;SharedAccessKey=ZmFrZS1rZXk=;EntityPath=hub";
+    let shown =
+        Mask::new(&provider(address, &[]), AddressSeen::Origin).text("key ZmFrZS1rZXk= of hub");
+    assert_eq!(shown, "key ***** of hub");
+}
+
+/// Rule S6.
+#[test]
 fn the_address_beyond_its_host_is_secret() {
     check(
         "no hook at hooks.lab.example/services/T0000/not-a-real-hook-path",

@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use url::Url;
+use url::{Host, Url};
 
 use super::wiring::{Wiring, field_of};
 use crate::sources::manifest::SecretObject;
@@ -94,16 +94,18 @@ fn parse_proxy(text: &str) -> Result<Url, String> {
     if text.len() > MAX_PROXY_BYTES {
         return Err(format!("is longer than {MAX_PROXY_BYTES} bytes; shorten it"));
     }
-    match Url::parse(text) {
-        Ok(url)
-            if matches!(url.scheme(), "http" | "https" | "socks5")
-                && url.host_str().is_some_and(|host| !host.is_empty()) =>
-        {
-            Ok(url)
-        }
-        // The parser's own error could quote a part of the URL, which may hold a password.
-        Ok(_) | Err(_) => Err(PROXY_FORM.to_owned()),
+    // The parser's own error could quote a part of the URL, which may hold a password.
+    let form = || PROXY_FORM.to_owned();
+    let mut url = Url::parse(text).map_err(|_| form())?;
+    if !matches!(url.scheme(), "http" | "https" | "socks5") {
+        return Err(form());
     }
+    // The host of a SOCKS proxy is kept as written by the parser; read as HTTP's is, it cannot be another for each of
+    // those who judge it, resolve it and dial it. The client would pass over a proxy whose host it cannot read.
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(form)?;
+    let host = Host::parse(host).map_err(|_| form())?;
+    url.set_host(Some(&host.to_string())).map_err(|_| form())?;
+    Ok(url)
 }
 
 fn settings(url: &Url) -> ProxySettings {

@@ -3,6 +3,7 @@
 //! It knows which forms a field can have and how to say that it has another one. Which fields there are is known to the
 //! files of the objects. No message quotes a value.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -89,8 +90,9 @@ impl<'n> Fields<'n> {
     /// The path of a field of this mapping.
     pub(super) fn path_of(&self, key: &str) -> String {
         let is_plain = key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        let key = shown_key(key);
         match (self.path.as_str(), is_plain) {
-            ("", _) => key.to_owned(),
+            ("", _) => key.into_owned(),
             (path, true) => format!("{path}.{key}"),
             (path, false) => format!("{path}[{key}]"),
         }
@@ -260,6 +262,21 @@ impl<'n> Fields<'n> {
     }
 }
 
+/// A key as far as it is shown. `{token:hunter2}`, without a space, is one long key that holds a secret, so of what is no
+/// name of a field or a label only the part before `:` or `=` is.
+fn shown_key(key: &str) -> Cow<'_, str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    match key.split_once(|c| !is_name(c)) {
+        None => Cow::Borrowed(key),
+        Some((name, _))
+            if key.get(name.len()..).is_some_and(|rest| rest.starts_with([':', '='])) =>
+        {
+            Cow::Owned(format!("{name}…"))
+        }
+        Some(_) => Cow::Borrowed("…"),
+    }
+}
+
 /// The text of a scalar; notes when it is something else.
 pub(super) fn text_of<'n>(
     node: &'n Node,
@@ -280,6 +297,27 @@ pub(super) fn text_of<'n>(
         Value::List(_) | Value::Map(_) => {
             notes.mistake(line, path, "must be text, not a list or a mapping");
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_shows_no_value_that_was_written_into_it() {
+        for (key, shown) in [
+            ("token", "token"),
+            ("ca.crt", "ca.crt"),
+            ("app.kubernetes.io/name", "app.kubernetes.io/name"),
+            ("token:hunter2", "token…"),
+            ("token=hunter2", "token…"),
+            ("address:https://h.example/hunter2", "address…"),
+            ("hunter2 hunter2", "…"),
+            ("hunter2%", "…"),
+        ] {
+            assert_eq!(shown_key(key), shown, "{key}");
         }
     }
 }

@@ -1,0 +1,587 @@
+//! Secrets in no output: values are planted in every place that holds a secret, every type meets every fault, and then
+//! everything that Herald writes is searched for them in every form in which they may come back.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use herald_controller::sources::folder::from_texts;
+use herald_tests::events::kustomization;
+use herald_tests::herald::{Herald, binary, output, root, serve};
+use serde_json::{Value, json};
+
+use crate::serve::client;
+
+mod echo;
+mod needles;
+
+use echo::{Fault, Part, Servers};
+use needles::{Form, Needles};
+
+/// The secrets, by where they stand. Every one needs escaping somewhere.
+const PLANTED: &[(&str, &str)] = &[
+    ("userinfo", r#"Uq7"in/fo+%41<pw>Kx9"#),
+    ("path", r#"Pq7"at/h+%42<hook>Kx9"#),
+    ("query", r#"Qq7"ue/ry+%43<key>Kx9"#),
+    ("lone user", r#"Lq7"on/e+%44<user>Kx9"#),
+    ("token", r#"Tq7"ok/en+%45<x>Kx9"#),
+    ("password", r#"Wq7"pa/ss+%46<x>Kx9"#),
+    ("header", r#"Hq7"ea/der+%47<x>Kx9"#),
+    ("proxy password", r#"Xq7"pr/oxy+%48<x>Kx9"#),
+    ("proxy in the Secret", r#"Yq7"pr/oxy+%49<x>Kx9"#),
+    ("proxy in the spec", r#"Zq7"pr/oxy+%4A<x>Kx9"#),
+];
+
+fn planted(place: &str) -> &'static str {
+    PLANTED.iter().find(|(name, _)| *name == place).unwrap().1
+}
+
+/// As a careful person writes it into a URL.
+fn in_url(place: &str) -> String {
+    needles::percent(planted(place), "", true)
+}
+
+/// A type and whether its module may see the path of the address.
+struct Kind {
+    name: String,
+    sees_path: bool,
+    /// The spec of its smoke case, with the channel or what else it needs.
+    spec: Value,
+}
+
+/// Every type that this Herald has.
+fn kinds() -> Vec<Kind> {
+    let listed = output(Command::new(binary()).args(["modules", "--output", "json"]));
+    let listed: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
+    assert!(!listed.is_empty());
+    listed
+        .iter()
+        .map(|module| {
+            let name = module["type"].as_str().unwrap().to_owned();
+            let permissions = module["permissions"].as_array().unwrap();
+            let sees_path = permissions.iter().any(|permission| permission == "full-address");
+            Kind { spec: smoke_spec(&name), name, sees_path }
+        })
+        .collect()
+}
+
+fn smoke_spec(kind: &str) -> Value {
+    let cases = root().join("tests/fixtures/providers").join(kind);
+    let names = std::fs::read_dir(cases).into_iter().flatten().flatten();
+    let smoke = names.map(|entry| entry.path()).filter(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("smoke"))
+    });
+    let Some(case) = smoke.min() else { return json!({}) };
+    let text = std::fs::read_to_string(case.join("provider.yaml")).unwrap();
+    let loaded = from_texts(&[("provider.yaml", &text)]);
+    let provider = loaded.catalog.providers.values().next().unwrap();
+    provider.json["spec"].clone()
+}
+
+/// What may be between a Provider and its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// `http://127.0.0.1:PORT`, with the address in the spec.
+    Spec,
+    /// The same with the address in the Secret, and a proxy that is never asked in another key.
+    Secret,
+    /// `https://hooks.lab.example` through a proxy with a password, with certificates.
+    Proxy,
+    /// The user of the address is the credential.
+    LoneUser,
+}
+
+/// The manifests of every type with every fault. Returns them and the number of Providers.
+fn manifests(kinds: &[Kind], servers: &Servers, faults: &[(Fault, Way)]) -> (String, usize) {
+    let mut documents = vec![secret(
+        "tls",
+        json!({"ca.crt": servers.authority.pem(), "tls.crt": servers.client.0, "tls.key": servers.client.1}),
+    )];
+    let mut providers = 0;
+    for kind in kinds {
+        for (number, (fault, way)) in faults.iter().enumerate() {
+            let name = format!("{}-{number}", kind.name);
+            let mut spec = kind.spec.clone();
+            let mut values = json!({
+                "token": planted("token"),
+                "username": "flux",
+                "password": planted("password"),
+                "headers": json!({"X-Key": planted("header")}).to_string(),
+            });
+            spec["type"] = json!(kind.name);
+            spec["secretRef"] = json!({"name": name});
+            spec["timeout"] = json!("1s");
+            let user = match way {
+                Way::LoneUser => in_url("lone user"),
+                Way::Spec | Way::Secret | Way::Proxy => format!("flux:{}", in_url("userinfo")),
+            };
+            let origin = match (fault, way) {
+                (Fault::Dns, _) => "https://hooks.lab.invalid".to_owned(),
+                (Fault::PlainOnTls, _) => format!("https://127.0.0.1:{}", servers.port(*fault)),
+                (_, Way::Proxy) => "https://hooks.lab.example".to_owned(),
+                _ => format!("http://127.0.0.1:{}", servers.port(*fault)),
+            };
+            let address = address(kind, &origin, &user);
+            match way {
+                Way::Spec | Way::LoneUser => spec["address"] = json!(address),
+                Way::Secret => {
+                    spec["address"] = json!("https://unused.invalid/");
+                    values["address"] = json!(address);
+                }
+                Way::Proxy => {
+                    spec["address"] = json!(address);
+                    spec["certSecretRef"] = json!({"name": "tls"});
+                    spec["proxySecretRef"] = json!({"name": format!("{name}-proxy")});
+                    spec["proxy"] =
+                        json!(format!("http://u:{}@unused.invalid", in_url("proxy in the spec")));
+                    let proxy = format!("http://127.0.0.1:{}", servers.port(*fault));
+                    values["proxy"] =
+                        json!(format!("http://u:{}@unused.invalid", in_url("proxy in the Secret")));
+                    documents.push(secret(
+                        &format!("{name}-proxy"),
+                        json!({"address": proxy, "username": "pu", "password": planted("proxy password")}),
+                    ));
+                }
+            }
+            documents.push(json!({
+                "apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Provider", "metadata": {"name": name}, "spec": spec,
+            }));
+            documents.push(secret(&name, values));
+            documents.push(json!({
+                "apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Alert", "metadata": {"name": name},
+                "spec": {"providerRef": {"name": name}, "eventSources": [{"kind": "Kustomization", "name": "*", "namespace": "apps"}]},
+            }));
+            providers += 1;
+        }
+    }
+    (documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n"), providers)
+}
+
+fn secret(name: &str, values: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values})
+}
+
+/// The address of a Provider. Where the module may see the path it names a repository or the like, which is no secret
+/// (ARCHITECTURE.md, "What must stay true", 3), so there the path is that of the smoke case.
+fn address(kind: &Kind, origin: &str, user: &str) -> String {
+    let (scheme, host) = origin.split_once("://").unwrap();
+    let path = match (kind.sees_path, kind.spec["address"].as_str()) {
+        (true, Some(address)) => reqwest::Url::parse(address)
+            .map_or("/acme/fleet".to_owned(), |url| url.path().to_owned()),
+        _ => format!("/hooks/{}", in_url("path")),
+    };
+    format!("{scheme}://{user}@{host}{path}?key={}", in_url("query"))
+}
+
+/// Every fault in every form, by the ways in which it can be met.
+fn faults() -> Vec<(Fault, Way)> {
+    let mut faults = vec![
+        (Fault::Refused, Way::Spec),
+        (Fault::Refused, Way::Proxy),
+        (Fault::Slow, Way::Spec),
+        (Fault::Slow, Way::Proxy),
+        (Fault::PlainOnTls, Way::Spec),
+        (Fault::Dns, Way::Secret),
+        (Fault::ProxyRefuses, Way::Proxy),
+    ];
+    faults.extend(echoes());
+    faults
+}
+
+/// The faults that end at once and have an answer.
+fn echoes() -> Vec<(Fault, Way)> {
+    let mut faults = vec![(Fault::Echo(200, Form::Plain, Part::Url), Way::Secret)];
+    for status in [302, 307, 308] {
+        faults.push((Fault::Redirect(status), Way::Spec));
+        faults.push((Fault::Redirect(status), Way::Proxy));
+    }
+    for form in Form::ALL {
+        for (status, part) in [(400, Part::Url), (401, Part::Headers), (500, Part::Body)] {
+            faults.push((Fault::Echo(status, form, part), Way::Proxy));
+        }
+        faults.push((Fault::Echo(404, form, Part::Url), Way::Secret));
+        faults.push((Fault::Echo(503, form, Part::Headers), Way::LoneUser));
+        faults.push((Fault::Cut(form), Way::Spec));
+    }
+    faults
+}
+
+fn event() -> String {
+    let mut event = kustomization("storefront", "error", "HealthCheckFailed", "it is down");
+    event["metadata"]["kustomize.toolkit.fluxcd.io/change_request"] = json!("7");
+    event.to_string()
+}
+
+fn needles(servers: &Servers) -> Needles {
+    let mut needles = Needles::default();
+    for (place, value) in PLANTED {
+        needles.add(place, value);
+    }
+    // A receiver that encodes a whole request encodes these as the URL has them.
+    for place in ["path", "query"] {
+        needles.add(place, &in_url(place));
+    }
+    // The key of the client's certificate, a line at a time: a line break may become anything.
+    for line in servers.client.1.lines().filter(|line| !line.starts_with("-----")) {
+        needles.add("tls.key", line);
+    }
+    needles
+}
+
+/// Nothing of this test may leave the machine: types that send to a site of their own meet a proxy that is not there.
+fn at_home(command: &mut Command) -> &mut Command {
+    command
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
+        .env("NO_PROXY", "127.0.0.1,localhost,.invalid")
+        .env_remove("HTTP_PROXY")
+        .env_remove("ALL_PROXY")
+}
+
+async fn get(url: String) -> String {
+    let response = client().get(url).send().await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the test reads its own server")]
+    response.text().await.unwrap()
+}
+
+/// The files of the data folder as one text each.
+fn files(dir: &Path, when: &str) -> Vec<(String, Vec<u8>)> {
+    let listed = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    listed
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (format!("{name} {when}"), std::fs::read(path).unwrap())
+        })
+        .collect()
+}
+
+/// The number of attempts so far, over all types and outcomes.
+fn attempts(metrics: &str) -> usize {
+    metrics
+        .lines()
+        .filter(|line| line.starts_with("herald_attempts_total{"))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+        .sum()
+}
+
+async fn serve_shows_no_secret(encoding: &str) {
+    let servers = Servers::start(&faults()).await;
+    let kinds = kinds();
+    let (text, providers) = manifests(&kinds, &servers, &faults());
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data) = (dir.path().join("config"), dir.path().join("data"));
+    std::fs::create_dir(&config).unwrap();
+    std::fs::write(config.join("all.yaml"), &text).unwrap();
+    let mut command = serve(
+        &config,
+        &data,
+        &["--log-level", "trace", "--log-encoding", encoding, "--shutdown-grace", "0s"],
+    );
+    at_home(&mut command);
+    let herald = Herald::spawn(command, &data).await;
+    let posted = client().post(herald.events()).body(event()).send().await.unwrap();
+    assert_eq!(posted.status().as_u16(), 202);
+
+    let end = Instant::now() + Duration::from_secs(120);
+    let mut metrics = String::new();
+    while attempts(&metrics) < providers {
+        assert!(Instant::now() < end, "{} of {providers} attempts", attempts(&metrics));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        metrics = get(herald.address("metrics") + "/metrics").await;
+    }
+    // An edit with a mistake is told as well, and the last good state kept.
+    std::fs::write(
+        config.join("all.yaml"),
+        text.replacen("\"timeout\":\"1s\"", "\"timeout\":\"1x\"", 1),
+    )
+    .unwrap();
+    herald_tests::eventually("the edit is told", Duration::from_secs(30), || {
+        herald.log().contains("last good")
+    })
+    .await;
+    let readyz = get(herald.address("health") + "/readyz").await;
+    let log = |herald: &Herald| herald.log().into_bytes();
+    let mut outputs = files(&data, "while it runs");
+    outputs.push(("/metrics".to_owned(), metrics.clone().into_bytes()));
+    outputs.push(("/readyz".to_owned(), readyz.into_bytes()));
+    outputs.push(("log".to_owned(), log(&herald)));
+    let log_path = data.with_extension("log");
+    assert_eq!(herald.stop().await, Some(0));
+    outputs.extend(files(&data, "after the stop"));
+    outputs.push(("whole log".to_owned(), std::fs::read(&log_path).unwrap()));
+    assert!(outputs.iter().any(|(name, _)| name.starts_with("journal.db-wal")), "there is a -wal");
+    assert!(
+        outputs
+            .iter()
+            .any(|(name, bytes)| name == "journal.db after the stop" && bytes.len() > 4096)
+    );
+    needles(&servers).assert_absent(&outputs);
+    each_type_was_met(&kinds, &servers, &metrics);
+    let text = std::fs::read_to_string(&log_path).unwrap();
+    for line in text.lines() {
+        assert!(is_ours(line, encoding), "a line of another crate below `warn`: {line}");
+    }
+}
+
+/// Whether a line comes from Herald, or is a warning.
+fn is_ours(line: &str, encoding: &str) -> bool {
+    if encoding == "json" {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let target = line["target"].as_str().unwrap();
+        return target.starts_with("herald")
+            || matches!(line["level"].as_str(), Some("WARN" | "ERROR"));
+    }
+    [" herald", " WARN ", " ERROR "].iter().any(|part| line.contains(part))
+}
+
+/// The faults are real ones: each type had an answer, and where it could, its requests held the secrets.
+fn each_type_was_met(kinds: &[Kind], servers: &Servers, metrics: &str) {
+    for kind in kinds {
+        let counted = format!("herald_attempts_total{{type=\"{}\"", kind.name);
+        assert!(metrics.contains(&counted), "{} made no attempt", kind.name);
+    }
+    let seen = servers.seen();
+    let all = String::from_utf8_lossy(&seen).into_owned();
+    // What the requests hold shows that the search could have found something.
+    for place in ["path", "query", "token", "header"] {
+        let forms = needles::forms(planted(place));
+        assert!(forms.iter().any(|form| all.contains(form)), "no request held the {place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_shows_no_secret_in_text() {
+    serve_shows_no_secret("text").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_shows_no_secret_in_json() {
+    serve_shows_no_secret("json").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_show_no_secret() {
+    let servers = Servers::start(&echoes()).await;
+    let kinds = kinds();
+    let dir = tempfile::tempdir().unwrap();
+    let (provider, posted) = (dir.path().join("provider.yaml"), dir.path().join("event.json"));
+    let (text, _) = manifests(&kinds, &servers, &echoes());
+    // Without Alerts every Provider gets the event.
+    let documents = text.split("\n---\n").filter(|document| !document.contains("\"Alert\""));
+    std::fs::write(&provider, documents.collect::<Vec<_>>().join("\n---\n")).unwrap();
+    std::fs::write(&posted, event()).unwrap();
+    // What every Provider holds: a script answers each of them the same, and one need not know the secrets of another.
+    let echo = ["token", "password", "header", "query"].map(planted);
+    let answer = dir.path().join("1.response.json");
+    let headers = [["Location", &format!("https://h.example/?{}", in_url("query"))]];
+    let body = json!({"status": 400, "headers": headers, "body": {"text": echo.join("\n")}});
+    std::fs::write(&answer, body.to_string()).unwrap();
+
+    let mut outputs = Vec::new();
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let files = ["--provider".to_owned(), path(&provider), "--event".to_owned(), path(&posted)];
+    let response = ["--response".to_owned(), path(&answer)];
+    for (command, format, flags) in [
+        ("send", "text", &["--allow-loopback".to_owned()][..]),
+        ("send", "json", &["--allow-loopback".to_owned()]),
+        ("send", "text", &[]),
+        ("render", "text", &response),
+        ("render", "json", &response),
+    ] {
+        let mut args = vec![command.to_owned(), "--output".to_owned(), format.to_owned()];
+        args.extend(files.iter().chain(flags).cloned());
+        let ran = tokio::task::spawn_blocking(move || run(&args)).await.unwrap();
+        assert!(ran.1.len() > 1000, "{}", String::from_utf8_lossy(&ran.1));
+        outputs.push(ran);
+    }
+    let args = ["modules".to_owned()];
+    outputs.push(tokio::task::spawn_blocking(move || run(&args)).await.unwrap());
+    needles(&servers).assert_absent(&outputs);
+}
+
+/// Standard output and error of a command.
+fn run(args: &[String]) -> (String, Vec<u8>) {
+    let mut command = Command::new(binary());
+    let ran = at_home(command.args(args)).stdin(Stdio::null()).output().unwrap();
+    (format!("herald {}", args.join(" ")), [ran.stdout, ran.stderr].concat())
+}
+
+/// Secrets that stand where they should not, or in files with mistakes. `MARK` is the secret.
+const BROKEN: &[(&str, &str)] = &[
+    ("data-not-base64", "data:\n  token: MARK!"),
+    ("data-number", "data: {token: 12, password: [MARK]}"),
+    ("headers-nested", "stringData:\n  headers: |\n    a: b: MARK"),
+    ("headers-list", "stringData:\n  headers: |\n    X-Key: [MARK]"),
+    ("headers-scalar", "stringData: {headers: X-Key=MARK}"),
+    ("headers-documents", "stringData:\n  headers: |\n    a: MARK\n    ---\n    b: MARK"),
+    ("headers-anchor", "stringData:\n  headers: |\n    a: *MARK"),
+    ("headers-tag", "stringData:\n  headers: |\n    a: !MARK b"),
+    ("headers-quote", "stringData:\n  headers: |\n    a: \"MARK"),
+    ("address-port", "stringData: {address: \"https://u:MARK@h.example:99999/MARK?MARK\"}"),
+    ("address-port-text", "stringData: {address: \"https://h.example:MARK/\"}"),
+    ("address-host", "stringData: {address: \"https://[MARK/\"}"),
+    ("address-path", "stringData: {address: /MARK}"),
+    ("address-no-scheme", "stringData: {address: h.example/MARK}"),
+    ("address-user", "stringData: {address: MARK@h.example}"),
+    ("address-hubs", "stringData: {address: \"Endpoint=sb://h.example/;SharedAccessKey=MARK\"}"),
+    ("address-line-break", "stringData: {address: \"https://h.example/\\nMARK\"}"),
+    ("proxy-scheme", "stringData: {proxy: \"ftp://u:MARK@h.example\"}"),
+    ("proxy-no-host", "stringData: {proxy: \"http://u:MARK@\"}"),
+    ("proxy-port", "stringData: {proxy: \"http://u:MARK@h.example:MARK\"}"),
+    ("proxy-host", "stringData: {proxy: \"socks5://u:MARK@h%00.example\"}"),
+    ("proxy-text", "stringData: {proxy: MARK}"),
+    ("ca-garbage", "stringData: {ca.crt: MARK}"),
+    (
+        "ca-pem",
+        "stringData:\n  ca.crt: |\n    -----BEGIN CERTIFICATE-----\n    MARK\n    -----END CERTIFICATE-----",
+    ),
+    ("key-garbage", "stringData: {tls.crt: MARK, tls.key: MARK}"),
+    (
+        "key-pem",
+        "stringData:\n  tls.crt: x\n  tls.key: |\n    -----BEGIN PRIVATE KEY-----\n    MARK\n    -----END PRIVATE KEY-----",
+    ),
+    ("key-alone", "stringData: {tls.key: MARK}"),
+    ("no-space", "stringData: {token:MARK}"),
+    ("no-space-in-data", "data: {token:MARK}"),
+    ("equals", "stringData: {token=MARK}"),
+    ("no-space-twice", "stringData:\n  token:MARK\n  password:MARK"),
+    ("no-space-and-value", "stringData:\n  token:MARK: x"),
+    ("no-data", "token: MARK"),
+    ("no-data-no-space", "{token:MARK}"),
+    ("scalar", "stringData: MARK"),
+    ("list", "stringData: [token, MARK]"),
+    ("alias", "stringData: {token: *MARK}"),
+    ("alias-block", "stringData:\n  token: *MARK"),
+    ("tag", "stringData: {token: !MARK x}"),
+    ("tag-alone", "stringData:\n  token: !MARK"),
+    ("tag-handle", "stringData:\n  token: !MARK!x y"),
+    ("tag-core", "stringData:\n  token: !!MARK y"),
+    ("tag-int", "stringData:\n  token: !!int MARK"),
+    ("tag-binary", "stringData:\n  token: !!binary MARK*"),
+    ("tag-float", "stringData:\n  token: !!float MARK"),
+    ("anchor", "stringData:\n  token: &MARK\n  &MARK password: x\n  x: ["),
+    ("merge", "stringData:\n  <<: MARK"),
+    ("escape", "stringData: {token: \"MARK\\q\"}"),
+    ("escape-code", "stringData: {token: \"\\xMARK\"}"),
+    ("open-quote", "stringData: {token: 'MARK"),
+    ("open-list", "stringData: {token: [MARK"),
+    ("at-sign", "stringData:\n  token: @MARK"),
+    ("percent", "stringData:\n  token: %MARK"),
+    ("backtick", "stringData:\n  token: `MARK"),
+    ("block-head", "stringData:\n  token: |MARK\n    x"),
+    ("block-indent", "stringData:\n  token: |9MARK\n    x"),
+    ("directive", "stringData: {}\n---\n%MARK\n"),
+    ("colon", "stringData:\n  token: MARK: MARK"),
+    ("long-key", "stringData:\n  ? MARK MARK\n  : x"),
+    ("tab", "stringData:\n\ttoken: MARK"),
+    ("indentation", "stringData:\n  token: x\n MARK: y"),
+    ("twice", "stringData: {token: MARK, token: MARK}"),
+    ("spec-no-space", "spec: {type: generic, address:https://h.example/MARK}"),
+    ("spec-no-space-block", "spec:\n  type: generic\n  address:https://h.example/MARK: x"),
+    ("spec-address-list", "spec: {type: generic, address: [MARK]}"),
+    (
+        "spec-address-port",
+        "spec: {type: generic, address: \"https://u:MARK@h.example:x/MARK?k=MARK\"}",
+    ),
+    ("spec-address-path", "spec: {type: generic, address: /MARK}"),
+    ("spec-proxy", "spec: {type: generic, proxy: \"ftp://u:MARK@h.example\"}"),
+    ("spec-proxy-list", "spec: {type: generic, proxy: {\"http://u:MARK@h.example\": x}}"),
+    ("spec-field", "spec: {type: generic, \"https://h.example/MARK\": x}"),
+    ("spec-secret-ref", "spec: {type: generic, secretRef: {name:MARK}}"),
+];
+
+/// A file of this case: a Secret and a Provider that uses it, one of them with the mistake.
+fn broken(name: &str, text: &str, mark: &str) -> String {
+    const API: &str =
+        "apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Provider\nmetadata";
+    let text = text.replace("MARK", mark);
+    if text.starts_with("spec") {
+        return format!("{API}: {{name: {name}}}\n{text}\n");
+    }
+    format!(
+        "{API}: {{name: {name}}}\nspec: {{type: generic, address: 'https://h.example', secretRef: {{name: {name}}}}}\n\
+         ---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\n{text}\n"
+    )
+}
+
+#[test]
+fn mistakes_in_manifests_show_no_secret() {
+    const MARK: &str = "Mq7hunterTwoKx9";
+    let mut needles = Needles::default();
+    needles.add("secret", MARK);
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data) = (dir.path().join("config"), dir.path().join("data"));
+    std::fs::create_dir(&config).unwrap();
+    let event = dir.path().join("event.json");
+    std::fs::write(&event, self::event()).unwrap();
+    let mut outputs = Vec::new();
+    let mut silent = BTreeSet::new();
+    for (name, text) in BROKEN {
+        let text = broken(name, text, MARK);
+        std::fs::write(config.join(format!("{name}.yaml")), &text).unwrap();
+        let loaded = from_texts(&[(name, &text)]);
+        let mut said: Vec<String> = loaded.mistakes.iter().map(ToString::to_string).collect();
+        for provider in loaded.catalog.providers.values() {
+            said.extend(provider.problems.iter().cloned());
+            said.push(format!("{provider:?}"));
+        }
+        if loaded.mistakes.is_empty() {
+            silent.insert(*name);
+        }
+        outputs.push(((*name).to_owned(), said.join("\n").into_bytes()));
+    }
+    // A tag of YAML that nobody knows is passed over, so there is nothing to say of these.
+    assert_eq!(silent, BTreeSet::from(["headers-tag", "tag", "tag-alone"]));
+
+    let served = output(serve(&config, &data, &["--log-level", "trace"]).env_remove("RUST_LOG"));
+    assert_eq!(served.status.code(), Some(64));
+    let stderr = String::from_utf8(served.stderr.clone()).unwrap();
+    for (name, _) in BROKEN.iter().filter(|(name, _)| !silent.contains(name)) {
+        assert!(stderr.contains(&format!("{name}.yaml:")), "nothing is said of {name}:\n{stderr}");
+    }
+    outputs.push(("herald serve".to_owned(), served.stderr));
+    let all: String = BROKEN
+        .iter()
+        .flat_map(|(name, _)| {
+            [
+                "--provider".to_owned(),
+                config.join(format!("{name}.yaml")).to_str().unwrap().to_owned(),
+            ]
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    for command in ["render", "send"] {
+        let mut args =
+            vec![command.to_owned(), "--event".to_owned(), event.to_str().unwrap().to_owned()];
+        args.extend(all.lines().map(str::to_owned));
+        outputs.push(run(&args));
+    }
+    needles.assert_absent(&outputs);
+}
+
+#[test]
+fn the_search_finds_every_form() {
+    let value = planted("token");
+    let mut needles = Needles::default();
+    needles.add("token", value);
+    for form in Form::ALL {
+        for before in ["", "a", "ab"] {
+            let text = form.of(format!("{before}{value} and more").as_bytes());
+            let found = needles.found_in(text.as_bytes());
+            assert!(!found.is_empty(), "{form:?} after {before:?} is not found: {text}");
+        }
+    }
+    assert!(needles.found_in(b"nothing here").is_empty());
+}
+
+/// What the receivers keep is the one place where secrets must be.
+#[tokio::test]
+async fn the_receivers_see_what_is_searched_for() {
+    let servers = Servers::start(&[(Fault::Echo(400, Form::Base64, Part::Url), Way::Spec)]).await;
+    let url = format!("http://127.0.0.1:{}/{}", servers.first_port(), in_url("path"));
+    let answered = get(url).await;
+    let needles = needles(&servers);
+    assert!(!needles.found_in(answered.as_bytes()).is_empty(), "{answered}");
+    assert!(!needles.found_in(&servers.seen()).is_empty());
+}
