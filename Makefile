@@ -3,8 +3,10 @@
 
 CARGO ?= cargo
 WASM := wasm32-unknown-unknown
+# Only the hostile modules of the tests are built for it.
+WASI := wasm32-wasip2
 
-.PHONY: demo test check setup fmt
+.PHONY: demo test check bench setup fmt
 
 ## demo: delivers a handful of Flux events to a small receiver and shows what it got
 demo: setup
@@ -20,15 +22,24 @@ test: setup
 check: setup
 	$(CARGO) fmt --all --check
 	cd guests && $(CARGO) fmt --all --check
+	cd tests/components && $(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	cd guests && $(CARGO) clippy --locked --workspace --release --target $(WASM) -- -D warnings
+	cd tests/components && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target $(WASI) -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) test --locked --workspace --test tidy
+
+## bench: what a call of a module costs, in a release build (10 minutes to compile from nothing)
+bench: setup
+	$(CARGO) bench --locked --workspace --bench sandbox
 
 ## fmt: formats both workspaces
 fmt:
 	$(CARGO) fmt --all
 	cd guests && $(CARGO) fmt --all
+	cd tests/components && $(CARGO) fmt --all
 
 setup:
-	@rustup target list --installed 2>/dev/null | grep -qx $(WASM) || rustup target add $(WASM)
+	@for target in $(WASM) $(WASI); do \
+		rustup target list --installed 2>/dev/null | grep -qx $$target || rustup target add $$target || exit 1; \
+	done

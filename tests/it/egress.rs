@@ -202,6 +202,7 @@ async fn a_proxy_gets_its_credentials_and_opens_a_tunnel() {
     assert_eq!(receiver.received()[0].target, "/flux");
 }
 
+/// Rule R5.
 #[tokio::test]
 async fn redirects_go_to_the_same_origin_only() {
     let (receiver, other) = (Receiver::start().await, Receiver::start().await);
@@ -224,6 +225,7 @@ async fn redirects_go_to_the_same_origin_only() {
     assert_eq!(kind(&send(&transport, &provider, &receiver.url("/")).await), "redirects");
 }
 
+/// Rule R1.
 #[tokio::test]
 async fn answers_and_waits_are_bounded() {
     let receiver = Receiver::start().await;
@@ -250,6 +252,7 @@ async fn answers_and_waits_are_bounded() {
     assert_eq!(kind(&answer), "timeout");
 }
 
+/// Rule R5.
 #[tokio::test]
 async fn forbidden_addresses_are_never_dialed() {
     let receiver = Receiver::start().await;
@@ -287,6 +290,7 @@ async fn forbidden_addresses_are_never_dialed() {
     assert_eq!(receiver.connections(), 0);
 }
 
+/// Rule R5.
 #[tokio::test]
 async fn a_name_that_changes_its_answer_gains_nothing() {
     let receiver = Receiver::start().await;

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod commands;
+mod corpus;
 mod crash;
 mod disk;
 mod egress;
+mod hostile;
 mod reload;
+mod secrets;
 mod serve;
 mod swap;

@@ -103,7 +103,11 @@ impl Herald {
         Self::spawn(command, data).await
     }
 
-    async fn spawn(mut command: Command, data: &Path) -> Self {
+    /// Starts a command made by [`serve`] for this data folder, and waits until it listens.
+    ///
+    /// # Panics
+    /// It ends instead; the message holds its log.
+    pub async fn spawn(mut command: Command, data: &Path) -> Self {
         let log = data.with_extension("log");
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
@@ -148,6 +152,17 @@ impl Herald {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The most memory that it has had so far, in bytes; none where the system does not tell.
+    ///
+    /// # Panics
+    /// It has ended.
+    #[must_use]
+    pub fn peak_memory(&self) -> Option<usize> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap()));
+        let line = status.ok()?.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.to_owned();
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()? << 10)
     }
 
     /// Ends it at once, as a power failure would.

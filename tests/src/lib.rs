@@ -7,6 +7,7 @@
     reason = "a test that cannot be set up should stop at the line that failed"
 )]
 
+pub mod components;
 pub mod events;
 pub mod herald;
 pub mod receiver;

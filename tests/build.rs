@@ -1,0 +1,61 @@
+//! Compiles the hostile module of `components/` to WebAssembly, once without an operating system and once with one, and
+//! tells the tests where the two components are.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo configures build scripts through the environment"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// Without an operating system: what the linker gives is a core module.
+const BARE: &str = "wasm32-unknown-unknown";
+/// With WASI: what the linker gives is a component already.
+const SYSTEM: &str = "wasm32-wasip2";
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = tests.join("..");
+    for part in ["tests/components", "guests/alloc", "guests/sdk", "guests/Cargo.toml", "wit"] {
+        println!("cargo:rerun-if-changed={}", root.join(part).display());
+    }
+
+    let target = out.join("components");
+    compile(&tests.join("components"), &target);
+    let built = |triple: &str| target.join(triple).join("release").join("hostile.wasm");
+    let component = out.join("hostile.component.wasm");
+    wrap(&built(BARE), &component);
+    println!("cargo:rustc-env=HOSTILE_COMPONENT={}", component.display());
+    println!("cargo:rustc-env=HOSTILE_WASI_COMPONENT={}", built(SYSTEM).display());
+}
+
+fn compile(components: &Path, target: &Path) {
+    let status = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"))
+        .current_dir(components)
+        .args(["build", "--release", "--locked", "--target", BARE, "--target", SYSTEM])
+        .arg("--target-dir")
+        .arg(target)
+        // What the modules of guests/ are built with.
+        .env("RUSTFLAGS", "-C link-arg=-zstack-size=65536")
+        // Flags and wrappers meant for the host would reach the components through these.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .status()
+        .expect("cargo runs");
+    assert!(
+        status.success(),
+        "tests/components/ did not compile; are the targets there? Run: rustup target add {BARE} {SYSTEM}"
+    );
+}
+
+fn wrap(core: &Path, component: &Path) {
+    let module = fs::read(core).unwrap_or_else(|err| panic!("{}: {err}", core.display()));
+    let bytes = wit_component::ComponentEncoder::default()
+        .module(&module)
+        .and_then(|encoder| encoder.validate(true).encode())
+        .unwrap_or_else(|err| panic!("{}: {err:?}", core.display()));
+    fs::write(component, bytes).expect("OUT_DIR is writable");
+}

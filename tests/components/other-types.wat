@@ -1,0 +1,8 @@
+;; Has the functions of the interface, with other types.
+(component
+    (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func $f (canon lift (core func $i "f")))
+    (instance $formatter
+        (export "describe" (func $f)) (export "check" (func $f)) (export "next" (func $f)))
+    (export "herald:provider/formatter@VERSION" (instance $formatter)))

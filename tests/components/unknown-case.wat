@@ -1,0 +1,17 @@
+;; Answers with a case of the action that the interface does not have.
+(module
+    (memory (export "memory") 1)
+    (global $heap (mut i32) (i32.const 8192))
+    (data (i32.const 16) "test")
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+        (global.get $heap)
+        (global.set $heap (i32.and (i32.const -8)
+            (i32.add (i32.const 7) (i32.add (global.get $heap) (local.get 3))))))
+    (func (export "herald:provider/formatter@VERSION#describe") (result i32)
+        (i32.store (i32.const 1024) (i32.const 16)) (i32.store (i32.const 1028) (i32.const 4))
+        (i32.const 1024))
+    (func (export "herald:provider/formatter@VERSION#check") (param i32) (result i32)
+        (i32.const 2048))
+    (func (export "herald:provider/formatter@VERSION#next") (param i32) (result i32)
+        (i32.store8 (i32.const 3076) (i32.const 9))
+        (i32.const 3072)))

@@ -1,0 +1,10 @@
+;; Imports a permission.
+(component
+    (import "herald:provider/full-address@VERSION" (instance
+        (export "get" (func (result (option string))))))
+    (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func $f (canon lift (core func $i "f")))
+    (instance $formatter
+        (export "describe" (func $f)) (export "check" (func $f)) (export "next" (func $f)))
+    (export "herald:provider/formatter@VERSION" (instance $formatter)))

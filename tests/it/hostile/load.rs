@@ -1,0 +1,151 @@
+//! Modules that must not be loaded: at start each is a mistake, and while the service runs the old module goes on.
+
+use std::fs;
+use std::path::Path;
+
+use herald_tests::components::{by_hand, hostile, hostile_with_wasi};
+use herald_tests::eventually;
+use herald_tests::herald::{output, serve};
+use herald_tests::receiver::Receiver;
+
+use super::cases::Case;
+use super::{SOON, TOKEN, manifests, post, start};
+
+/// The file, and what is said of it.
+const BAD: &[(&str, &str)] = &[
+    ("wrong-exports", "it does not export `herald:provider/formatter@"),
+    ("missing-function", "#next`"),
+    ("other-types", "types: its functions"),
+    ("later-version", "it is made for version 0.2.0 of the interface"),
+    ("wants-address", "it asks for full-address"),
+    ("wants-secrets", "it asks for secret-values"),
+    ("unknown-interface", "it imports `evil:host/shell@1.0.0`, which this host does not have"),
+    ("unknown-function", "`read` has the wrong type"),
+    ("overreaching", "credential:github-app"),
+    ("loop-in-start", "instantiated: the module ran for longer than 250 ms"),
+    ("loop-in-describe", "describe itself: the module ran for longer than 250 ms"),
+    ("trap-in-describe", "it fails to describe itself"),
+    ("empty-description", "the summary must be one line"),
+    ("handles", "more than 1000 handles"),
+    ("memory-from-the-start", "exceeds the limit of 0x4000000 bytes"),
+    ("empty-file", "an empty file"),
+    ("garbage", "a file of another format"),
+    ("garbage-behind-a-good-head", "it cannot be compiled"),
+    ("truncated", "it cannot be compiled"),
+    ("core-module", "it does not export `herald:provider/formatter@"),
+    ("core-module-with-imports", "a core module that cannot be made a component"),
+];
+
+fn bytes(name: &str) -> Vec<u8> {
+    match name {
+        "empty-file" => Vec::new(),
+        "garbage" => b"#!/bin/sh\necho pwned\n".to_vec(),
+        "garbage-behind-a-good-head" => [&hostile()[..8], &[0xa5; 4096]].concat(),
+        "truncated" => {
+            let mut whole = hostile_with_wasi();
+            whole.truncate(whole.len() / 2);
+            whole
+        }
+        "core-module" => wat::parse_str("(module (func (export \"run\")))").unwrap(),
+        "core-module-with-imports" => {
+            wat::parse_str("(module (import \"env\" \"system\" (func)))").unwrap()
+        }
+        name => by_hand(name),
+    }
+}
+
+/// Puts a file in place at once, as a careful writer does.
+fn put(dir: &Path, name: &str, bytes: &[u8]) {
+    let fresh = dir.join(".fresh");
+    fs::write(&fresh, bytes).unwrap();
+    fs::rename(fresh, dir.join(name)).unwrap();
+}
+
+#[test]
+fn at_start_every_bad_module_is_a_mistake_with_its_reason() {
+    let (config, modules) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (name, _) in BAD {
+        put(modules.path(), &format!("{name}.wasm"), &bytes(name));
+    }
+    let data = config.path().join("data");
+    let flags = ["--modules-dir", modules.path().to_str().unwrap()];
+    let ended = output(&mut serve(config.path(), &data, &flags));
+    let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(64), "{text}");
+    for (name, said) in BAD {
+        let line = text.lines().find(|line| line.contains(&format!("/{name}.wasm")));
+        assert!(line.is_some_and(|line| line.contains(said)), "{name}: no {said:?} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_module_does_not_take_the_place_of_a_good_one() {
+    let cases = [Case::sends("nothing", "delivered", super::cases::Sent::ForEachEvent)];
+    let (healthy, receiver) = (Receiver::start().await, Receiver::start().await);
+    let config = manifests(&cases, &healthy, &receiver, TOKEN);
+    let modules = super::modules(&cases);
+    let work = tempfile::tempdir().unwrap();
+    let herald = start(config.path(), modules.path(), &work.path().join("data")).await;
+    for (number, (name, said)) in BAD.iter().enumerate() {
+        let before = herald.log().len();
+        put(modules.path(), "hostile.wasm", &bytes(name));
+        let told = || {
+            let log = herald.log();
+            let new = log.get(before..).unwrap_or_default();
+            new.lines().any(|line| line.contains("\"ERROR\"") && line.contains(said))
+        };
+        eventually(&format!("{name}: {said}"), SOON, told).await;
+        post(&herald, number).await;
+        eventually("the old module goes on", SOON, || receiver.count() > number).await;
+    }
+    assert_eq!(herald.stop().await, Some(0));
+}
+
+#[test]
+fn each_thing_beyond_headers_and_signatures_needs_its_own_grant() {
+    const ALL: [&str; 5] = [
+        "host:api.x.example",
+        "secrets-in-path",
+        "secrets-in-query",
+        "secrets-in-body",
+        "credential:github-app",
+    ];
+    let (config, modules) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(modules.path(), "overreaching.wasm", &by_hand("overreaching"));
+    let check = |granted: &[&str], digest: &str, missing: Option<&str>| {
+        let grants = format!("overreaching:\n  {digest}\n  grants: {granted:?}\n");
+        put(modules.path(), "grants.yaml", grants.as_bytes());
+        let mut command = std::process::Command::new(herald_tests::herald::binary());
+        command.arg("modules").arg("--modules-dir").arg(modules.path());
+        let ended = output(&mut command);
+        let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+        let code = if missing.is_some() { Some(64) } else { Some(0) };
+        assert_eq!(ended.status.code(), code, "{granted:?} {digest}: {text}");
+        assert!(missing.is_none_or(|missing| text.contains(missing)), "{granted:?}: {text}");
+    };
+    check(&ALL, "", None);
+    for missing in ALL {
+        let others: Vec<&str> = ALL.into_iter().filter(|grant| *grant != missing).collect();
+        check(&others, "", Some(missing));
+    }
+    check(&ALL, &format!("digest: sha256:{}", "0".repeat(64)), Some("digest"));
+    drop(config);
+}
+
+#[tokio::test]
+async fn a_module_that_fails_to_check_a_provider_is_a_mistake_of_that_provider() {
+    for (channel, said) in
+        [("loop in check", "ran for longer than 250 ms"), ("trap in check", "panicked")]
+    {
+        let cases = [Case::sends(channel, "delivered", super::cases::Sent::ForEachEvent)];
+        let (healthy, receiver) = (Receiver::start().await, Receiver::start().await);
+        let config = manifests(&cases, &healthy, &receiver, TOKEN);
+        let modules = super::modules(&cases);
+        let work = tempfile::tempdir().unwrap();
+        let flags = ["--modules-dir", modules.path().to_str().unwrap()];
+        let ended = output(&mut serve(config.path(), &work.path().join("data"), &flags));
+        let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(64), "{text}");
+        assert!(text.contains(&cases[0].name()) && text.contains(said), "{text}");
+    }
+}

@@ -1,0 +1,52 @@
+//! The bad modules of `components/`, as components: the one written with the SDK, and those written by hand.
+
+use std::fs;
+
+use wit_component::{ComponentEncoder, StringEncoding};
+
+use crate::herald::root;
+
+/// The module that misbehaves in the way that its Provider's channel names.
+///
+/// # Panics
+/// The build script did not make it.
+#[must_use]
+pub fn hostile() -> Vec<u8> {
+    fs::read(env!("HOSTILE_COMPONENT")).unwrap()
+}
+
+/// The same, which also tries what an operating system would allow.
+///
+/// # Panics
+/// The build script did not make it.
+#[must_use]
+pub fn hostile_with_wasi() -> Vec<u8> {
+    fs::read(env!("HOSTILE_WASI_COMPONENT")).unwrap()
+}
+
+/// The component that is written by hand in `components/NAME.wat`; a core module there is made one.
+///
+/// # Panics
+/// There is none of this name, or it is not well-formed.
+#[must_use]
+pub fn by_hand(name: &str) -> Vec<u8> {
+    let text = fs::read_to_string(root().join(format!("tests/components/{name}.wat"))).unwrap();
+    let wit = fs::read_to_string(root().join("wit/0.1.0/provider.wit")).unwrap();
+    let bytes = wat::parse_str(text.replace("VERSION", version(&wit))).unwrap();
+    if text.contains("\n(component") { bytes } else { component(bytes, &wit) }
+}
+
+/// The version of the interface, as its text says it.
+fn version(wit: &str) -> &str {
+    let package = wit.lines().find_map(|line| line.strip_prefix("package herald:provider@"));
+    package.unwrap().trim_end_matches(';')
+}
+
+fn component(mut core: Vec<u8>, wit: &str) -> Vec<u8> {
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("provider.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some("module")).unwrap();
+    wit_component::embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8)
+        .unwrap();
+    ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+}
