@@ -2,6 +2,7 @@
 //!
 //! It knows wasmtime's types of errors, and the two that wasmtime keeps to itself by name; tests hold those names.
 
+use memchr::{memchr, memmem};
 use wasmtime::{AsContext, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace, WasmCoreDump};
 use wasmtime_wasi::I32Exit;
 
@@ -12,6 +13,9 @@ use crate::settings::Settings;
 /// What stands in a module's memory before the text of its panic. A zero byte ends the text.
 const PANIC_MARK: &[u8] = b"\x01herald-panic:";
 const MESSAGE_CHARS: usize = 1024;
+/// How much of a memory's end is searched, and how many marks are tried.
+const PANIC_SEARCH_BYTES: usize = 4 << 20;
+const PANIC_MARKS: usize = 32;
 
 /// How much of a backtrace is kept.
 const BACKTRACE_CHARS: usize = 4096;
@@ -95,16 +99,16 @@ fn stderr_text(store: &Store<Sandbox>) -> Option<String> {
 
 /// The last text in this memory that follows the mark. The mark stands among the module's constants as well, but there
 /// it is followed by no text or by none that ends in time.
+///
+/// The SDK leaves the text at the end of what is allocated. So the search is bounded: a module could fill its memory
+/// with marks and keep a thread of the host busy.
 fn last_panic(memory: &[u8]) -> Option<String> {
+    let memory = memory.get(memory.len().saturating_sub(PANIC_SEARCH_BYTES)..)?;
     let mut end = memory.len();
-    while let Some(at) =
-        memory.get(..end)?.windows(PANIC_MARK.len()).rposition(|window| window == PANIC_MARK)
-    {
+    for _ in 0..PANIC_MARKS {
+        let at = memmem::rfind(memory.get(..end)?, PANIC_MARK)?;
         let rest = memory.get(at + PANIC_MARK.len()..)?;
-        let text = rest
-            .iter()
-            .take(4 * MESSAGE_CHARS)
-            .position(|byte| *byte == 0)
+        let text = memchr(0, rest.get(..4 * MESSAGE_CHARS).unwrap_or(rest))
             .and_then(|len| rest.get(..len));
         if let Some(text) =
             text.and_then(|text| std::str::from_utf8(text).ok()).filter(|text| !text.is_empty())
@@ -145,6 +149,10 @@ mod tests {
         check(b"\x01herald-panic:real\0 then \x01herald-panic:\xff\xfe\0", Some("real"));
         check(b"\x01herald-panic:\x01herald-panic:boom\0", Some("boom"));
         check(&[b"\x01herald-panic:".as_slice(), &[b'a'; 8192], b"\0"].concat(), None);
+        let noise = b"\x01herald-panic:".repeat(PANIC_MARKS);
+        check(&[b"\x01herald-panic:lost\0".as_slice(), &noise].concat(), None);
+        let far = vec![b'x'; PANIC_SEARCH_BYTES];
+        check(&[b"\x01herald-panic:lost\0".as_slice(), &far].concat(), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::modules::{self, Modules};
 /// Where modules come from besides the binary.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct ModuleFlags {
-    /// A folder with modules: DIR/<type>.wasm adds a type or replaces a built-in one, and DIR/grants.yaml says what each
+    /// A folder with modules: DIR/TYPE.wasm adds a type or replaces a built-in one, and DIR/grants.yaml says what each
     /// may have. Changes take effect while the service runs; a bad file leaves what served before.
     #[arg(long, value_name = "DIR", env = "HERALD_MODULES_DIR")]
     modules_dir: Option<PathBuf>,

@@ -13,7 +13,7 @@ mod values;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use herald_core::formatter::Response;
 use herald_core::provider::Provider;
 
@@ -58,7 +58,9 @@ impl Mask {
             .collect();
         forms.sort_unstable();
         forms.dedup();
-        let finder = AhoCorasick::new(&forms).ok();
+        // A key or a certificate has thousands of characters: what is quickest to search with takes minutes to make.
+        let kind = Some(AhoCorasickKind::NoncontiguousNFA);
+        let finder = AhoCorasick::builder().kind(kind).build(&forms).ok();
         Self { finder: finder.filter(|_| !forms.is_empty()) }
     }
 

@@ -155,3 +155,13 @@ fn answers_lose_cookies_and_secrets_and_keep_the_rest() {
     assert_eq!(masked.headers, [header("x-echo", "*****"), header("x-id", "7")]);
     assert_eq!(masked.body, b"bad *****");
 }
+
+#[test]
+fn a_secret_as_long_as_a_key_is_found_whole() {
+    let mixed: String =
+        (0..2000_u64).map(|n| format!("{:08x}", n * 2_654_435_761 % (1 << 32))).collect();
+    for long in ["a".repeat(16_000), mixed] {
+        let mask = Mask::new(&provider(ADDRESS, &[("token", &long)]), AddressSeen::Origin);
+        assert_eq!(mask.text(&format!("key {long} end")), "key ***** end");
+    }
+}
