@@ -1,7 +1,7 @@
 //! Short ways to write what a module answers.
 
 use crate::{
-    Action, Base, Conclusion, Description, Failure, Fragment, Outcome, Placement, Places,
+    Action, Base, Conclusion, Description, Failure, Fragment, Outcome, Placement, Places, Plain,
     Postponement, Purpose, Question, Request, Url,
 };
 
@@ -9,6 +9,13 @@ use crate::{
 #[must_use]
 pub fn bearer(key: &str) -> Vec<Fragment> {
     vec![Fragment::text("Bearer "), Fragment::secret(key)]
+}
+
+/// What `authorization` holds for HTTP Basic: this user, and the value of this key of the Secret as the password.
+#[must_use]
+pub fn basic(user: &str, key: &str) -> Vec<Fragment> {
+    let user = Plain::Text([user, ":"].concat());
+    vec![Fragment::text("Basic "), Fragment::Base64(vec![user, Plain::Secret(key.to_owned())])]
 }
 
 /// The declaration that the module puts this key of the Secret there.

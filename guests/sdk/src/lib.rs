@@ -15,14 +15,16 @@ mod module;
 mod note;
 mod object;
 mod provider;
+mod report;
 mod response;
 pub mod testing;
 pub mod text;
 mod webhook;
 
-pub use build::{bearer, place};
+pub use build::{basic, bearer, place};
 pub use event_json::event_json;
 pub use module::Module;
+pub use report::markdown_report;
 pub use webhook::event_request;
 
 // Named one by one, so that what is added to the interface is seen here.

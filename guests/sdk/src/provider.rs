@@ -1,5 +1,6 @@
 //! What can be asked of a Provider, and the checks that many types share.
 
+use crate::json::Value;
 use crate::{Address, Origin, Provider};
 
 impl Provider {
@@ -22,6 +23,14 @@ impl Provider {
             Some(Address::Url(origin)) => Some(origin),
             Some(Address::Name(_)) | None => None,
         }
+    }
+
+    /// What its user set in `spec.config`, `Null` when that is nothing. The host has checked it against the module's
+    /// schema.
+    #[must_use]
+    pub fn options(&self) -> Value {
+        // The usual case costs no parser.
+        if self.config == "{}" { Value::Null } else { self.config.parse().unwrap_or(Value::Null) }
     }
 
     /// What is wrong with an address that has to be an `http://` or `https://` URL.
@@ -57,6 +66,15 @@ mod tests {
         check(url("nats", "hooks.example"), Some("the address begins with nats://"));
         check(Some(Address::Name("project".to_owned())), Some("the address is not a URL"));
         check(None, Some("there is no address"));
+    }
+
+    #[test]
+    fn options_are_what_the_user_set() {
+        let mut provider = provider(None, &[]);
+        assert_eq!(provider.options(), Value::Null);
+        provider.config = r#"{"format":"blocks"}"#.to_owned();
+        assert_eq!(provider.options()["format"], "blocks");
+        assert_eq!(provider.options()["other"], Value::Null);
     }
 
     #[test]
