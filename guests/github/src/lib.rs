@@ -3,19 +3,17 @@
 //! Knows two calls of GitHub's REST API: <https://docs.github.com/en/rest/commits/statuses?apiVersion=2022-11-28>.
 //! It needs the whole address, whose path names the repository.
 
-mod site;
 mod status;
 
+use herald_provider::github::{
+    API, APP, NO_CREDENTIALS, Repository, authorization, check, secrets, with_headers,
+};
 use herald_provider::{
-    Action, Delivery, Description, Failure, Fragment, Module, Places, Provider, Purpose, Request,
-    bearer, full_address, git, json, module, place,
+    Action, Delivery, Description, Failure, Module, Provider, Purpose, Request, full_address, git,
+    json, module,
 };
 
-use crate::site::{API, Repository};
 use crate::status::{State, Status};
-
-const NO_CREDENTIALS: &str =
-    "there are no credentials for GitHub: put a `token` in the Secret of spec.secretRef";
 
 struct Github;
 module!(Github);
@@ -24,8 +22,8 @@ impl Module for Github {
     fn describe() -> Description {
         Description {
             hosts: vec![API.to_owned()],
-            secrets: vec![place("token", Places::HEADER), place("password", Places::HEADER)],
-            credentials: vec!["github-app".to_owned()],
+            secrets: secrets(),
+            credentials: vec![APP.to_owned()],
             ..Description::new("The status of a commit on GitHub", Purpose::CommitStatus)
         }
     }
@@ -37,16 +35,6 @@ impl Module for Github {
     fn next(delivery: Delivery) -> Result<Action, Failure> {
         next(&delivery, full_address::get().as_deref())
     }
-}
-
-fn check(provider: &Provider, address: Option<&str>) -> Vec<String> {
-    let credentials = authorization(provider).is_none().then(|| NO_CREDENTIALS.to_owned());
-    provider
-        .http_address_problem()
-        .or_else(|| Repository::find(provider, address).err())
-        .into_iter()
-        .chain(credentials)
-        .collect()
 }
 
 /// Asks which statuses the commit has, then adds this one unless the newest of its name says the same.
@@ -86,23 +74,6 @@ fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
     let body = json::object(256, |o| status.write(o));
     let request = Request::post_json(repository.url(&["statuses", commit]), body);
     Ok(with_headers(request, authorization).finish())
-}
-
-/// A token, a password that is one, or what the host obtains for a GitHub App.
-fn authorization(provider: &Provider) -> Option<Vec<Fragment>> {
-    match provider.first_secret(&["token", "password"]) {
-        Some(key) => Some(bearer(key)),
-        None => provider
-            .has_secret("githubAppID")
-            .then(|| vec![Fragment::Authorization("github-app".to_owned())]),
-    }
-}
-
-fn with_headers(request: Request, authorization: Vec<Fragment>) -> Request {
-    request
-        .with_header("accept", vec![Fragment::text("application/vnd.github.v3+json")])
-        .with_header("authorization", authorization)
-        .with_header("x-github-api-version", vec![Fragment::text("2022-11-28")])
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 //! thing to do. This crate gives it the words of the interface (`wit/`), a JSON writer whose bytes are those of Go's
 //! `encoding/json`, and the few rules that many receivers share: names of objects, words of a reason, Git addresses.
 //!
-//! It knows no receiver. What only one type needs belongs in that type's folder.
+//! What only one type needs belongs in that type's folder; of a receiver it knows what several types need.
 
 mod build;
 mod event_json;
 pub mod git;
+pub mod github;
 pub mod json;
 pub mod metadata;
 mod module;
