@@ -7,6 +7,7 @@
 //! What only one type needs belongs in that type's folder; of a receiver it knows what several types need.
 
 mod build;
+pub mod comment;
 mod event_json;
 pub mod git;
 pub mod github;
