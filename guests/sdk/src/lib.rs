@@ -11,6 +11,7 @@ pub mod comment;
 mod event_json;
 pub mod git;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod metadata;
 mod module;
