@@ -61,15 +61,9 @@ pub(crate) fn change(event: &Event, routing_key: &str) -> String {
     })
 }
 
-/// What all events of one object share: its uid, or its names where the sender gave no uid. PagerDuty asks for one to
-/// resolve an alert.
+/// What all events of one object share. PagerDuty asks for one to resolve an alert.
 fn dedup_key(event: &Event) -> Cow<'_, str> {
-    let object = &event.involved_object;
-    let key = if object.uid.is_empty() {
-        Cow::Owned([&object.kind, "/", &object.namespace, "/", &object.name].concat())
-    } else {
-        Cow::Borrowed(object.uid.as_str())
-    };
+    let key = event.involved_object.identity();
     match text::truncate(&key, DEDUP_KEY_LIMIT) {
         Cow::Owned(cut) => Cow::Owned(cut),
         Cow::Borrowed(_) => key,

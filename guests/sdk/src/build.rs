@@ -2,8 +2,14 @@
 
 use crate::{
     Action, Base, Conclusion, Description, Failure, Fragment, Outcome, Placement, Places, Plain,
-    Postponement, Purpose, Question, Request, Url,
+    Postponement, Provider, Purpose, Question, Request, Url,
 };
+
+/// The Secret's `headers` arrive as keys of this form, such as `headers/X-Team`.
+const HEADERS: &str = "headers/";
+
+/// The longest text that a module may ask to remember, in bytes (`conclusion.remember` in `wit/`).
+pub const REMEMBER_LIMIT: usize = 4 << 10;
 
 /// What `authorization` holds for a bearer token: the value of this key of the Secret.
 #[must_use]
@@ -90,6 +96,17 @@ impl Request {
             .with_header("content-type", vec![Fragment::text("application/json")])
     }
 
+    /// The same with every header that the user put in the Secret. The module has to declare `headers/*`.
+    #[must_use]
+    pub fn with_headers_of(mut self, provider: &Provider) -> Self {
+        for key in &provider.secret_keys {
+            if let Some(name) = key.strip_prefix(HEADERS) {
+                self = self.with_header(name, vec![Fragment::secret(key)]);
+            }
+        }
+        self
+    }
+
     /// The same with this header, instead of any other of its name.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: Vec<Fragment>) -> Self {
@@ -122,6 +139,12 @@ impl Action {
     #[must_use]
     pub fn delivered() -> Self {
         Action::Done(Conclusion { outcome: Outcome::Delivered, remember: None })
+    }
+
+    /// The receiver has it, and this is kept about the object until the next one is; an empty text forgets it.
+    #[must_use]
+    pub fn delivered_remembering(text: String) -> Self {
+        Action::Done(Conclusion { outcome: Outcome::Delivered, remember: Some(text) })
     }
 
     /// There is nothing to say, and why.
@@ -175,5 +198,18 @@ mod tests {
             .with_header("Content-Type", vec![Fragment::text("text/plain")]);
         let names: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["x-team", "Content-Type"]);
+    }
+
+    #[test]
+    fn headers_of_the_secret_win() {
+        let provider =
+            crate::testing::provider(None, &["headers/Accept", "headers/X-Team", "token"]);
+        let request = Request::get(Url::address())
+            .with_header("accept", vec![Fragment::text("*/*")])
+            .with_headers_of(&provider);
+        assert_eq!(
+            crate::testing::render(&request),
+            "GET {address}\nAccept: {headers/Accept}\nX-Team: {headers/X-Team}"
+        );
     }
 }

@@ -24,7 +24,7 @@ pub mod testing;
 pub mod text;
 mod webhook;
 
-pub use build::{basic, bearer, place};
+pub use build::{REMEMBER_LIMIT, basic, bearer, place};
 pub use event_json::event_json;
 pub use module::Module;
 pub use report::markdown_report;

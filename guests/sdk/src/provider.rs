@@ -1,7 +1,7 @@
 //! What can be asked of a Provider, and the checks that many types share.
 
 use crate::json::Value;
-use crate::{Address, Origin, Provider};
+use crate::{Address, Fragment, Origin, Provider, basic};
 
 impl Provider {
     /// Whether its Secret has a value for this key.
@@ -14,6 +14,24 @@ impl Provider {
     #[must_use]
     pub fn first_secret<'a>(&self, keys: &[&'a str]) -> Option<&'a str> {
         keys.iter().find(|key| self.has_secret(key)).copied()
+    }
+
+    /// What `authorization` holds for HTTP Basic with its user name and the Secret's `password`; none when it has not both.
+    #[must_use]
+    pub fn basic(&self) -> Option<Vec<Fragment>> {
+        let has_both = !self.username.is_empty() && self.has_secret("password");
+        has_both.then(|| basic(&self.username, "password"))
+    }
+
+    /// What is wrong with a Secret that has a password and no user name for it, nor a token instead.
+    #[must_use]
+    pub fn lonely_password_problem(&self) -> Option<String> {
+        let is_lonely =
+            self.has_secret("password") && self.username.is_empty() && !self.has_secret("token");
+        is_lonely.then(|| {
+            "the Secret has a password and there is no user name: put one in the Secret under `username`"
+                .to_owned()
+        })
     }
 
     /// The origin of its address; none when there is no address or it is no URL.
@@ -83,5 +101,21 @@ mod tests {
         assert_eq!(provider.first_secret(&["token", "password"]), Some("token"));
         assert_eq!(provider.first_secret(&["none", "password"]), Some("password"));
         assert_eq!(provider.first_secret(&["none"]), None);
+    }
+
+    #[test]
+    fn basic_needs_a_user_and_a_password() {
+        let check = |username: &str, keys: &[&str], has_basic: bool, is_lonely: bool| {
+            let mut provider = provider(None, keys);
+            provider.username = username.to_owned();
+            assert_eq!(provider.basic().is_some(), has_basic, "{username} {keys:?}");
+            let problem = provider.lonely_password_problem();
+            assert_eq!(problem.is_some(), is_lonely, "{username} {keys:?}");
+        };
+        check("user", &["password"], true, false);
+        check("user", &["token"], false, false);
+        check("", &["password"], false, true);
+        check("", &["password", "token"], false, false);
+        check("", &[], false, false);
     }
 }

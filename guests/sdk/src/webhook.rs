@@ -2,9 +2,6 @@
 
 use crate::{Delivery, Fragment, Request, Url, event_json};
 
-/// The Secret's `headers` arrive as keys of this form, such as `headers/X-Team`.
-const HEADERS: &str = "headers/";
-
 /// The event as JSON to the address, with the headers that the user put in the Secret. The module has to declare
 /// `headers/*`.
 #[must_use]
@@ -12,15 +9,10 @@ pub fn event_request(delivery: &Delivery) -> Request {
     let event = &delivery.event;
     // Sent even when it is empty, as Flux does.
     let component = printable(&event.reporting_controller);
-    let mut request = Request::post_json(Url::address(), event_json(event))
-        .with_header("gotk-component", vec![Fragment::Text(component)]);
     // The user's headers come last, so that they win.
-    for key in &delivery.provider.secret_keys {
-        if let Some(name) = key.strip_prefix(HEADERS) {
-            request = request.with_header(name, vec![Fragment::secret(key)]);
-        }
-    }
-    request
+    Request::post_json(Url::address(), event_json(event))
+        .with_header("gotk-component", vec![Fragment::Text(component)])
+        .with_headers_of(&delivery.provider)
 }
 
 /// The text without control characters. No header can carry one, and an event must not be able to make a Provider look
