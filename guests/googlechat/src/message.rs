@@ -7,8 +7,8 @@ use herald_provider::metadata::{Fitting, Limits, fitting};
 use herald_provider::{Event, Provider, html, json, text};
 
 /// The longest body, in bytes: "The maximum message size, including the message contents, is 32,000 bytes"
-/// (<https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages/create>). JSON is never shorter than
-/// what is counted.
+/// (<https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages/create>). JSON is never
+/// shorter than what is counted.
 const BODY_LIMIT: usize = 32_000;
 
 /// The most widgets of a card; Google passes over all others
@@ -33,8 +33,8 @@ const ENTRIES_LENGTH_LIMIT: usize = 8_000;
 /// Room for the entry that stands for those left out: `…` and a count.
 const MARK: usize = ENTRY_FRAME + 32;
 
-/// Stands for an empty text, which Google refuses (<https://github.com/grafana/grafana/pull/23559>; of a key's value its
-/// reference says "always required"): a space without width.
+/// Stands for an empty text, which Google refuses (<https://github.com/grafana/grafana/pull/23559>; of a key's value
+/// its reference says "always required"): a space without width.
 const NOTHING: &str = "\u{200b}";
 
 /// The form of the message.

@@ -5,14 +5,14 @@ use herald_provider::metadata::{Fitting, Limits, fitting};
 use herald_provider::{Event, Provider, json, text};
 
 /// The longest body with an adaptive card, in bytes. Teams takes 28 KB
-/// (<https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook>), but counts
-/// what it makes of the card: a request of 24,453 bytes was refused for 28,897
-/// (<https://github.com/MicrosoftDocs/msteams-docs/issues/11274>). A workflow refuses only after it has answered 202, so
-/// that nobody would hear of it: better to be well below.
+/// (<https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook>), but
+/// counts what it makes of the card: a request of 24,453 bytes was refused for 28,897
+/// (<https://github.com/MicrosoftDocs/msteams-docs/issues/11274>). A workflow refuses only after it has answered 202,
+/// so that nobody would hear of it: better to be well below.
 const ADAPTIVE_CARD_LIMIT: usize = 20_000;
 
-/// The longest body with a message card, in bytes. Connectors seem to count the same 28 KB in UTF-16: they refused 15,553
-/// bytes (<https://github.com/MicrosoftDocs/msteams-docs/issues/2574>).
+/// The longest body with a message card, in bytes. Connectors seem to count the same 28 KB in UTF-16: there is
+/// trouble reported with 15,553 bytes (<https://github.com/MicrosoftDocs/msteams-docs/issues/2574>).
 const MESSAGE_CARD_LIMIT: usize = 14_000;
 
 /// What a card takes besides its texts and facts; the longer one is the adaptive card.
@@ -24,8 +24,8 @@ const FACT_FRAME: usize = 24;
 /// The longest name of the object. A name has at most 253 characters, its namespace 63 and its kind 63.
 const OBJECT_LIMIT: usize = 400;
 
-/// The longest key and value of the metadata, and what all of it may take from a long message. Teams has no limits of its
-/// own for them.
+/// The longest key and value of the metadata, and what all of it may take from a long message. Teams has no limits of
+/// its own for them.
 const KEY_LIMIT: usize = 128;
 const VALUE_LIMIT: usize = 2_000;
 const FACTS_LIMIT: usize = 5_000;

@@ -8,8 +8,8 @@ pub(crate) const EXPECTED: [u16; 2] = [400, 429];
 /// How much of an answer is shown.
 const SHOWN: usize = 200;
 
-/// The longest wait that is believed, in seconds. A window of Rocket.Chat's rate limiter is one minute as a rule; a time
-/// that is further away comes from another clock.
+/// The longest wait that is believed, in seconds. A window of Rocket.Chat's rate limiter is one minute as a rule; a
+/// time that is further away comes from another clock.
 const LONGEST_WAIT: u64 = 600;
 
 /// Judges an answer with a 2xx status, 400 or 429; the host has judged all others. `now` is in seconds since 1970.

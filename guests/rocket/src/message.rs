@@ -1,12 +1,12 @@
 //! What is said: one attachment, its fields in the order in which Flux writes them.
 //!
-//! Nothing is escaped. Rocket.Chat looks for mentions in a message's own text and in the `description` of attachments, and
-//! Flux's form has neither, so that no event can notify anyone; and it does not read HTML.
+//! Nothing is escaped. Rocket.Chat looks for mentions in a message's own text and in the `description` of attachments,
+//! and Flux's form has neither, so that no event can notify anyone; and it does not read HTML.
 
 use herald_provider::{Event, json, text};
 
-/// The longest text of the attachment. Rocket.Chat's own limit (`Message_MaxAllowedSize`) is for a message's text, which
-/// this form does not have; Flux declares 39,000 for its messages.
+/// The longest text of the attachment. Rocket.Chat's own limit (`Message_MaxAllowedSize`) is for a message's text,
+/// which this form does not have; Flux declares 39,000 for its messages.
 const TEXT_LIMIT: usize = 39_000;
 
 /// The longest title and value of a field. Rocket.Chat has none; these keep a message readable.
