@@ -28,7 +28,7 @@ pub use build::{REMEMBER_LIMIT, basic, bearer, place};
 pub use event_json::event_json;
 pub use module::Module;
 pub use report::markdown_report;
-pub use webhook::event_request;
+pub use webhook::{event_request, webhook_request};
 
 // Named one by one, so that what is added to the interface is seen here.
 pub use bindings::exports::herald::provider::formatter::{

@@ -6,11 +6,17 @@ use crate::{Delivery, Fragment, Request, Url, event_json};
 /// `headers/*`.
 #[must_use]
 pub fn event_request(delivery: &Delivery) -> Request {
-    let event = &delivery.event;
+    webhook_request(delivery, "application/json", event_json(&delivery.event))
+}
+
+/// The same with another form of the event as its body.
+#[must_use]
+pub fn webhook_request(delivery: &Delivery, content_type: &str, body: String) -> Request {
     // Sent even when it is empty, as Flux does.
-    let component = printable(&event.reporting_controller);
+    let component = printable(&delivery.event.reporting_controller);
     // The user's headers come last, so that they win.
-    Request::post_json(Url::address(), event_json(event))
+    Request::post_json(Url::address(), body)
+        .with_header("content-type", vec![Fragment::text(content_type)])
         .with_header("gotk-component", vec![Fragment::Text(component)])
         .with_headers_of(&delivery.provider)
 }
