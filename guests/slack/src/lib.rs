@@ -1,9 +1,11 @@
 //! `slack`: one attachment for each event, to an incoming webhook or to `chat.postMessage`.
 //!
-//! Knows Slack's formats and answers: <https://docs.slack.dev/messaging/formatting-message-text> and
-//! <https://docs.slack.dev/reference/methods/chat.postMessage>.
+//! Knows Slack's formats and answers: <https://docs.slack.dev/messaging/formatting-message-text>,
+//! <https://docs.slack.dev/reference/block-kit> and <https://docs.slack.dev/reference/methods/chat.postMessage>.
 
 mod answer;
+mod blocks;
+mod escape;
 mod message;
 
 use herald_provider::{
@@ -18,6 +20,7 @@ impl Module for Slack {
     fn describe() -> Description {
         Description {
             secrets: vec![place("token", Places::HEADER)],
+            config_schema: include_str!("config-schema.json").to_owned(),
             ..Description::new("A message in a Slack channel", Purpose::Message)
         }
     }
@@ -42,7 +45,12 @@ impl Module for Slack {
             return answer::judge(response);
         }
         let provider = &delivery.provider;
-        let body = message::body(&delivery.event, &provider.channel, &provider.username);
+        let (event, channel, username) = (&delivery.event, &provider.channel, &provider.username);
+        let body = if provider.options()["format"] == "blocks" {
+            blocks::body(event, channel, username)
+        } else {
+            message::body(event, channel, username)
+        };
         let mut request = Request::post_json(Url::address(), body);
         if provider.has_secret("token") {
             request = request.with_header("authorization", bearer("token"));

@@ -1,8 +1,8 @@
 //! What is said: one attachment, its fields in the order in which Flux writes them.
 
-use std::borrow::Cow;
-
 use herald_provider::{Event, json, text};
+
+use crate::escape::escape;
 
 /// The longest text of the attachment. Slack cuts a message's text after 40,000 characters and marks nothing
 /// (<https://api.slack.com/changelog/2018-04-truncating-really-long-messages>); Flux declares 39,000 for its messages.
@@ -17,10 +17,10 @@ const FIELD_VALUE_LIMIT: usize = 2_000;
 const FIELD_TITLE_LIMIT: usize = 150;
 
 /// The longest author line. A name of an object has at most 253 characters, its namespace 63 and its kind 63.
-const AUTHOR_LIMIT: usize = 400;
+pub(crate) const AUTHOR_LIMIT: usize = 400;
 
 /// The longest line for a notification and for clients without attachments. Slack documents none.
-const FALLBACK_LIMIT: usize = 2_000;
+pub(crate) const FALLBACK_LIMIT: usize = 2_000;
 
 /// The JSON body for this event. Without a user name the message is the reporting controller's.
 pub(crate) fn body(event: &Event, channel: &str, username: &str) -> String {
@@ -36,7 +36,7 @@ pub(crate) fn body(event: &Event, channel: &str, username: &str) -> String {
         o.array("attachments", |a| {
             a.object(|o| {
                 o.text("fallback", &escape(&fallback, FALLBACK_LIMIT))
-                    .text("color", if event.is_error() { "danger" } else { "good" })
+                    .text("color", color(event))
                     .text("author_name", &escape(&object, AUTHOR_LIMIT))
                     .text("text", &escape(&event.message, TEXT_LIMIT));
                 o.array("mrkdwn_in", |a| {
@@ -56,13 +56,7 @@ pub(crate) fn body(event: &Event, channel: &str, username: &str) -> String {
     })
 }
 
-/// The text with the three characters replaced that Slack reads as its own, so that no event can mention a channel
-/// (`<!here>`) or disguise a link.
-fn escape(text: &str, limit: usize) -> Cow<'_, str> {
-    text::escape_within(text, limit, |char| match char {
-        '&' => Some("&amp;"),
-        '<' => Some("&lt;"),
-        '>' => Some("&gt;"),
-        _ => None,
-    })
+/// The color of the bar beside it.
+pub(crate) fn color(event: &Event) -> &'static str {
+    if event.is_error() { "danger" } else { "good" }
 }

@@ -82,6 +82,20 @@ fn a_long_message_is_cut_with_a_mark() {
 }
 
 #[test]
+fn the_form_is_the_users_choice() {
+    let check = |config: &str, has_blocks: bool| {
+        let mut delivery = webhook();
+        delivery.provider.config = config.to_owned();
+        assert_eq!(sent(delivery).contains(r#""blocks":["#), has_blocks, "{config}");
+    };
+    check("{}", false);
+    check(r#"{"format":"attachments"}"#, false);
+    check(r#"{"format":"blocks"}"#, true);
+    let schema = Slack::describe().config_schema.parse::<herald_provider::json::Value>();
+    assert_eq!(schema.expect("it is JSON")["properties"]["format"]["default"], "attachments");
+}
+
+#[test]
 fn only_the_web_api_is_asked_for_its_word() {
     let check = |host: &str, is_asked: bool| {
         let action = Slack::next(delivery(provider(url("https", host), &["token"])));
