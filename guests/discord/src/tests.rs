@@ -115,3 +115,77 @@ fn only_http_urls_are_ready() {
     assert!(Discord::check(&provider(url("https", "discord.com"), &[])).is_empty());
     assert_eq!(Discord::check(&provider(None, &[])).len(), 1);
 }
+
+/// The request of an embed, and its body.
+fn embed(mut delivery: Delivery) -> (String, Value) {
+    delivery.provider.config = r#"{"format":"embeds"}"#.to_owned();
+    match Discord::next(delivery) {
+        Ok(Action::Ask(question)) => {
+            assert_eq!(question.expects, [400, 429]);
+            let sent = render(&question.request);
+            let body = sent.split_once("\n\n").map(|(_, body)| body).expect("there is a body");
+            (sent.clone(), body.parse().expect("it is JSON"))
+        }
+        other => panic!("not one question: {other:?}"),
+    }
+}
+
+#[test]
+fn an_event_can_be_an_embed() {
+    assert_eq!(
+        embed(webhook()).0,
+        r#"POST {address}?wait=true
+content-type: application/json
+
+{"username":"source-controller","embeds":[{"author":{"name":"gitrepository/webapp.gitops-system"},"description":"message","color":3061894,"timestamp":"2020-01-01T00:00:00Z","fields":[{"name":"test","value":"metadata","inline":false}]}],"allowed_mentions":{"parse":[]}}"#
+    );
+    let mut delivery = webhook();
+    delivery.event.severity = "error".to_owned();
+    delivery.event.message = "@everyone *a*".to_owned();
+    delivery.event.timestamp = None;
+    let body = embed(delivery).1;
+    assert_eq!(body["embeds"][0]["color"], 0xa3_01_00);
+    assert_eq!(body["embeds"][0]["description"], r"@everyone \*a\*");
+    assert!(body["embeds"][0].get("timestamp").is_none());
+}
+
+#[test]
+fn an_embed_stays_within_its_limits() {
+    let check = |message: &str, n_entries: usize, value: &str| {
+        let mut delivery = webhook();
+        delivery.event.message = message.to_owned();
+        delivery.event.metadata =
+            (0..n_entries).map(|n| (format!("key-{n}"), value.to_owned())).collect();
+        let body = embed(delivery).1;
+        let embed = &body["embeds"][0];
+        let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
+        let fields = embed["fields"].as_array().expect("there are fields");
+        let inner: usize =
+            fields.iter().map(|field| length(&field["name"]) + length(&field["value"])).sum();
+        let all = length(&embed["author"]["name"]) + length(&embed["description"]) + inner;
+        assert!(all <= 6_000 && fields.len() <= 25, "{all} in {}", fields.len());
+        assert!(fields.iter().all(|field| length(&field["value"]) <= 1_024));
+        let last = fields.last().map_or("", |field| field["value"].as_str().unwrap_or_default());
+        assert_eq!(last.ends_with(" more"), fields.len() <= n_entries);
+    };
+    check(&"x_".repeat(5_000), 30, "value");
+    check("short", 40, "");
+    check("short", 10, &"🦀".repeat(2_000));
+}
+
+#[test]
+fn an_address_for_the_other_side_is_told_apart() {
+    let check = |config: &str, body: &str, expected: &str| {
+        let mut delivery = webhook();
+        delivery.provider.config = config.to_owned();
+        delivery.responses = vec![Response { status: 400, ..response(body) }];
+        let failure = Discord::next(delivery).err();
+        assert!(format!("{failure:?}").contains(expected), "{body}: {failure:?}");
+    };
+    let embeds = r#"{"format":"embeds"}"#;
+    let empty = r#"{"message":"Cannot send an empty message","code":50006}"#;
+    check(embeds, empty, "Failure::Misconfigured(\"Discord answered 400: Cannot send");
+    check("{}", empty, "Failure::Rejected(");
+    check(embeds, r#"{"embeds":["0"]}"#, "Failure::Rejected(\"Discord answered 400; it said: {");
+    check(embeds, r#"{"message":"x"}"#, "Failure::Rejected(\"Discord answered 400; it said:");
+}
