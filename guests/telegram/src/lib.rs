@@ -11,6 +11,8 @@ use herald_provider::{
     Request, Url, json, module, place,
 };
 
+use crate::message::Markup;
+
 const HOST: &str = "api.telegram.org";
 const TOKEN: &str = "token";
 const NO_TOKEN: &str =
@@ -27,6 +29,7 @@ impl Module for Telegram {
         Description {
             hosts: vec![HOST.to_owned()],
             secrets: vec![place(TOKEN, Places::PATH)],
+            config_schema: include_str!("config-schema.json").to_owned(),
             ..Description::new("A message in a Telegram chat", Purpose::Message)
         }
     }
@@ -46,13 +49,17 @@ impl Module for Telegram {
         if !provider.has_secret(TOKEN) {
             return Err(Failure::misconfigured(NO_TOKEN));
         }
-        let text = message::text(&delivery.event);
+        let markup = match provider.options()["format"].as_str() {
+            Some("html") => Markup::Html,
+            _ => Markup::Markdown,
+        };
+        let text = message::text(&delivery.event, markup);
         let body = json::object(128 + 2 * text.len(), |o| {
             o.text("chat_id", chat.id);
             if let Some(thread) = chat.thread {
                 o.number("message_thread_id", thread);
             }
-            o.text("text", &text).text("parse_mode", "MarkdownV2");
+            o.text("text", &text).text("parse_mode", markup.name());
         });
         let url = Url {
             base: Base::Site(["https://", HOST].concat()),

@@ -1,4 +1,4 @@
-//! What is said: a bold heading, the message, and a line for each entry of the metadata, in MarkdownV2.
+//! What is said: a bold heading, the message, and a line for each entry of the metadata.
 
 use herald_provider::metadata::{Limits, fitting};
 use herald_provider::{Event, text};
@@ -16,8 +16,51 @@ const KEY_LIMIT: usize = 128;
 const VALUE_LIMIT: usize = 1024;
 const METADATA_LIMIT: usize = 2048;
 
+/// How a text is marked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Markup {
+    /// <https://core.telegram.org/bots/api#markdownv2-style>.
+    Markdown,
+    /// <https://core.telegram.org/bots/api#html-style>.
+    Html,
+}
+
+impl Markup {
+    /// What `parse_mode` says.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Markup::Markdown => "MarkdownV2",
+            Markup::Html => "HTML",
+        }
+    }
+
+    /// Begins and ends bold text.
+    fn bold(self) -> (&'static str, &'static str) {
+        match self {
+            Markup::Markdown => ("*", "*"),
+            Markup::Html => ("<b>", "</b>"),
+        }
+    }
+
+    /// Appends the text as it will be read.
+    fn escape(self, out: &mut String, text: &str) {
+        for char in text.chars() {
+            match (self, char) {
+                (Markup::Html, '&') => out.push_str("&amp;"),
+                (Markup::Html, '<') => out.push_str("&lt;"),
+                (Markup::Html, '>') => out.push_str("&gt;"),
+                (Markup::Markdown, reserved) if "\\_*[]()~`>#+-=|{}.!".contains(reserved) => {
+                    out.push('\\');
+                    out.push(reserved);
+                }
+                (_, plain) => out.push(plain),
+            }
+        }
+    }
+}
+
 /// The text for this event. It is cut before it is escaped, so that no escape is cut in two.
-pub(crate) fn text(event: &Event) -> String {
+pub(crate) fn text(event: &Event, markup: Markup) -> String {
     let length = char::len_utf16;
     let object = &event.involved_object;
     let emoji = if event.is_error() { "🚨" } else { "💫" };
@@ -40,17 +83,21 @@ pub(crate) fn text(event: &Event) -> String {
     let metadata = fitting(&event.metadata, &limits, length);
     let message = text::cut(&event.message, room.saturating_sub(metadata.length), length);
 
+    let (bold, end_bold) = markup.bold();
     let mut out = String::with_capacity(heading.len() + 2 * message.len() + 2 * metadata.length);
-    out.push('*');
-    escape(&mut out, &heading);
-    out.push_str("*\n");
-    escape(&mut out, &message);
+    out.push_str(bold);
+    markup.escape(&mut out, &heading);
+    out.push_str(end_bold);
+    out.push('\n');
+    markup.escape(&mut out, &message);
     out.push('\n');
     for (key, value) in &metadata.entries {
-        out.push_str("\\- *");
-        escape(&mut out, key);
-        out.push_str("*: ");
-        escape(&mut out, value);
+        markup.escape(&mut out, "- ");
+        out.push_str(bold);
+        markup.escape(&mut out, key);
+        out.push_str(end_bold);
+        out.push_str(": ");
+        markup.escape(&mut out, value);
         out.push('\n');
     }
     if let Some(rest) = metadata.rest() {
@@ -59,15 +106,4 @@ pub(crate) fn text(event: &Event) -> String {
         out.push('\n');
     }
     out
-}
-
-/// Appends the text with a backslash before each character that MarkdownV2 reserves
-/// (<https://core.telegram.org/bots/api#markdownv2-style>).
-fn escape(out: &mut String, text: &str) {
-    for char in text.chars() {
-        if "\\_*[]()~`>#+-=|{}.!".contains(char) {
-            out.push('\\');
-        }
-        out.push(char);
-    }
 }

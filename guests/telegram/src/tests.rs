@@ -51,6 +51,37 @@ content-type: application/json
 }
 
 #[test]
+fn an_event_can_be_html() {
+    let mut delivery = ready();
+    delivery.provider.config = r#"{"format":"html"}"#.to_owned();
+    assert!(sent(delivery.clone()).ends_with(r#""parse_mode":"HTML"}"#));
+    delivery.event.message = "a.b <script> && \"c\"".to_owned();
+    delivery.event.metadata = vec![("<k>".to_owned(), "1 > 0".to_owned())];
+    assert_eq!(
+        text(delivery.clone()),
+        "<b>💫 gitrepository/webapp/gitops-system</b>\na.b &lt;script&gt; &amp;&amp; \"c\"\n- <b>&lt;k&gt;</b>: 1 &gt; 0\n"
+    );
+    // The limit counts what is read, so many entities fit and none is cut in two.
+    delivery.event.message = "&".repeat(5_000);
+    let text = text(delivery);
+    let read = text.replace("<b>", "").replace("</b>", "");
+    let read = read.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    assert_eq!(read.encode_utf16().count(), 4_096);
+    assert!(read.contains("&…\n- <k>: 1 > 0\n"));
+}
+
+#[test]
+fn markdown_is_the_default() {
+    for config in ["{}", r#"{"format":"markdown"}"#] {
+        let mut delivery = ready();
+        delivery.provider.config = config.to_owned();
+        assert!(sent(delivery).ends_with(r#""parse_mode":"MarkdownV2"}"#), "{config}");
+    }
+    let schema: Value = Telegram::describe().config_schema.parse().expect("it is JSON");
+    assert_eq!(schema["properties"]["format"]["default"], "markdown");
+}
+
+#[test]
 fn what_markdown_reserves_is_escaped() {
     let mut delivery = ready();
     delivery.event.severity = "error".to_owned();
