@@ -1,10 +1,10 @@
-//! The three bodies: trigger, resolve and change.
+//! The three bodies: trigger, resolve and change. Each begins with the routing key.
 
 use std::borrow::Cow;
 
 use herald_provider::json::{Object, quoted_length};
 use herald_provider::metadata::{Limits, fitting};
-use herald_provider::{Event, json, text};
+use herald_provider::{Event, Fragment, json, text};
 
 /// The longest summary, in characters
 /// (<https://developer.pagerduty.com/docs/send-alert-event>: "The maximum permitted length of this property is 1024
@@ -23,12 +23,40 @@ const METADATA_LIMIT: usize = 144 << 10;
 const KEY_LIMIT: usize = 1 << 10;
 const VALUE_LIMIT: usize = 32 << 10;
 
+/// Where an event goes.
+pub(crate) enum RoutingKey<'a> {
+    Text(&'a str),
+    /// The value of this key of the Secret.
+    Secret(&'static str),
+}
+
+impl RoutingKey<'_> {
+    /// The body that begins with this key and goes on with the members of `rest`, an object that has some.
+    pub(crate) fn body(&self, rest: &str) -> Vec<Fragment> {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        match self {
+            RoutingKey::Text(key) => {
+                let mut body = String::with_capacity(rest.len() + key.len() + 32);
+                body.push_str(r#"{"routing_key":"#);
+                json::quote(&mut body, key);
+                body.push(',');
+                body.push_str(rest);
+                vec![Fragment::Text(body)]
+            }
+            // The host escapes the value as JSON asks.
+            RoutingKey::Secret(key) => vec![
+                Fragment::text(r#"{"routing_key":""#),
+                Fragment::secret(key),
+                Fragment::Text([r#"","#, rest].concat()),
+            ],
+        }
+    }
+}
+
 /// Opens an alert, or adds to the one that is open for this object.
-pub(crate) fn trigger(event: &Event, routing_key: &str) -> String {
+pub(crate) fn trigger(event: &Event) -> String {
     json::object(capacity(event), |o| {
-        o.text("routing_key", routing_key)
-            .text("event_action", "trigger")
-            .text("dedup_key", &dedup_key(event));
+        o.text("event_action", "trigger").text("dedup_key", &dedup_key(event));
         o.object("payload", |o| {
             summary_and_source(o, event);
             o.text("severity", "error");
@@ -41,18 +69,15 @@ pub(crate) fn trigger(event: &Event, routing_key: &str) -> String {
 }
 
 /// Ends the alert of this object.
-pub(crate) fn resolve(event: &Event, routing_key: &str) -> String {
+pub(crate) fn resolve(event: &Event) -> String {
     json::object(128, |o| {
-        o.text("routing_key", routing_key)
-            .text("event_action", "resolve")
-            .text("dedup_key", &dedup_key(event));
+        o.text("event_action", "resolve").text("dedup_key", &dedup_key(event));
     })
 }
 
 /// Tells of a change, which alerts nobody.
-pub(crate) fn change(event: &Event, routing_key: &str) -> String {
+pub(crate) fn change(event: &Event) -> String {
     json::object(capacity(event), |o| {
-        o.text("routing_key", routing_key);
         o.object("payload", |o| {
             summary_and_source(o, event);
             timestamp(o, event);

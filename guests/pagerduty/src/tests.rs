@@ -108,3 +108,37 @@ fn an_address_and_a_routing_key_make_it_ready() {
     keyless.provider.channel = String::new();
     assert!(outcome(keyless).starts_with("Failure::Misconfigured(\"there is no routing key"));
 }
+
+#[test]
+fn the_key_can_come_from_the_secret() {
+    let mut delivery = ready();
+    delivery.provider.config = r#"{"routingKey":"secret"}"#.to_owned();
+    assert_eq!(PagerDuty::check(&delivery.provider), [NO_SECRET]);
+    assert!(outcome(delivery.clone()).starts_with("Failure::Misconfigured("));
+    delivery.provider.secret_keys = vec!["routingKey".to_owned()];
+    assert_eq!(PagerDuty::check(&delivery.provider), [""; 0]);
+    let begins = |delivery: &Delivery, path: &str, member: &str| {
+        let outcome = outcome(delivery.clone());
+        let expected = [
+            path,
+            "\ncontent-type: application/json\n\n{\"routing_key\":\"{routingKey}\",",
+            member,
+        ]
+        .concat();
+        assert!(outcome.starts_with(&expected), "{outcome}");
+    };
+    begins(&delivery, "ask POST {origin}/v2/enqueue", r#""event_action":"resolve","#);
+    delivery.responses.push(response("{}"));
+    begins(&delivery, "finish POST {origin}/v2/change/enqueue", r#""payload":{"#);
+    delivery.responses.clear();
+    delivery.event.severity = "error".to_owned();
+    begins(&delivery, "finish POST {origin}/v2/enqueue", r#""event_action":"trigger","#);
+}
+
+#[test]
+fn a_key_in_the_channel_is_escaped() {
+    let mut delivery = ready();
+    delivery.provider.config = r#"{"routingKey":"channel"}"#.to_owned();
+    delivery.provider.channel = "a\"b".to_owned();
+    assert!(outcome(delivery).contains(r#"{"routing_key":"a\"b","#));
+}
