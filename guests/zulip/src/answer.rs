@@ -3,8 +3,8 @@
 use herald_provider::json::{self, Value};
 use herald_provider::{Action, Failure, Response};
 
-/// Statuses besides 2xx whose body says more than the status does: 400 stands for a channel that is not there as well as
-/// for a wrong message, and the hint of a 429 may have decimals, with which it is no valid `Retry-After`.
+/// Statuses besides 2xx whose body says more than the status does: 400 stands for a channel that is not there as well
+/// as for a wrong message, and the hint of a 429 may have decimals, with which it is no valid `Retry-After`.
 pub(crate) const EXPECTED: [u16; 2] = [400, 429];
 
 /// Judges an answer with a 2xx status or an expected one; the host has judged all others.

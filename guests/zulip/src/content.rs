@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use herald_provider::metadata::{Limits, fitting};
 use herald_provider::{Event, ObjectReference, markdown_report, text};
 
-/// The longest content, in characters (<https://zulip.com/api/register-queue>, `max_message_length`). Zulip cuts a longer
-/// one at its end, where the metadata is.
+/// The longest content, in characters (<https://zulip.com/api/register-queue>, `max_message_length`). Zulip cuts a
+/// longer one at its end, where the metadata is.
 const CONTENT_LIMIT: usize = 10_000;
 
 /// What the report has around the texts of an event: heading, signs, line breaks, `Metadata:`.
@@ -70,8 +70,8 @@ pub(crate) fn of(event: &Event) -> String {
 }
 
 /// The text without the NUL, for which Zulip refuses a message, and with a space without width in what would notify
-/// people: `@**name**`, `@**all**` and `@*group*` (<https://zulip.com/help/mention-a-user-or-group>). It reads the same,
-/// and the rest of the Markdown stays: controllers write some.
+/// people: `@**name**`, `@**all**` and `@*group*` (<https://zulip.com/help/mention-a-user-or-group>). It reads the
+/// same, and the rest of the Markdown stays: controllers write some.
 fn harmless(text: &str) -> Cow<'_, str> {
     if !text.contains("@*") && !text.contains('\0') {
         return Cow::Borrowed(text);
