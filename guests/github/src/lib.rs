@@ -5,15 +5,16 @@
 
 mod status;
 
+use herald_provider::commit_status::{self, CommitStatus};
 use herald_provider::github::{
-    API, APP, NO_CREDENTIALS, Repository, authorization, check, secrets, with_headers,
+    API, APP, NAME, Repository, authorization, check, secrets, with_headers,
 };
 use herald_provider::{
-    Action, Delivery, Description, Failure, Module, Provider, Purpose, Request, full_address, git,
-    json, module,
+    Action, Delivery, Description, Failure, Module, Provider, Purpose, Request, full_address,
+    module,
 };
 
-use crate::status::{State, Status};
+use crate::status::DESCRIPTION_LIMIT;
 
 struct Github;
 module!(Github);
@@ -39,40 +40,24 @@ impl Module for Github {
 
 /// Asks which statuses the commit has, then adds this one unless the newest of its name says the same.
 fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
-    let event = &delivery.event;
-    if event.reason == "Progressing" {
-        return Ok(Action::skipped(
-            "reason Progressing: a status is set when the outcome is known",
-        ));
+    if let Some(skipped) = commit_status::skip_progressing(&delivery.event) {
+        return Ok(skipped);
     }
-    let authorization =
-        authorization(&delivery.provider).ok_or_else(|| Failure::misconfigured(NO_CREDENTIALS))?;
+    let authorization = authorization(&delivery.provider).map_err(Failure::misconfigured)?;
     let repository =
         Repository::find(&delivery.provider, address).map_err(Failure::misconfigured)?;
-    let revision = git::revision(event).ok_or_else(|| {
-        Failure::unsendable("the event's metadata has no commit, originRevision or revision")
-    })?;
-    let commit = git::commit(revision).ok_or_else(|| {
-        Failure::unsendable(["the revision `", revision, "` names no commit"].concat())
-    })?;
-    let state = State::of(event)?;
-    let context =
-        delivery.commit_status.as_deref().filter(|name| !name.is_empty()).ok_or_else(|| {
-            Failure::misconfigured(
-                "the name of the commit status is empty: change spec.commitStatusExpr",
-            )
-        })?;
-    let status = Status::new(state, &event.reason, context);
+    let status = CommitStatus::of(delivery, NAME, DESCRIPTION_LIMIT)?;
 
     let Some(response) = delivery.responses.last() else {
-        let url = repository.url(&["commits", commit, "statuses"]).with_query("per_page", "50");
+        let url =
+            repository.url(&["commits", status.commit, "statuses"]).with_query("per_page", "50");
         return Ok(with_headers(Request::get(url), authorization).ask());
     };
-    if status.is_newest(response)? {
-        return Ok(Action::skipped("the commit has this status already"));
+    if status::is_set(&status, response)? {
+        return Ok(commit_status::already_set());
     }
-    let body = json::object(256, |o| status.write(o));
-    let request = Request::post_json(repository.url(&["statuses", commit]), body);
+    let url = repository.url(&["statuses", status.commit]);
+    let request = Request::post_json(url, status::body(&status));
     Ok(with_headers(request, authorization).finish())
 }
 

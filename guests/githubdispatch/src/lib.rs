@@ -6,9 +6,7 @@
 
 mod payload;
 
-use herald_provider::github::{
-    self, API, APP, NO_CREDENTIALS, Repository, authorization, with_headers,
-};
+use herald_provider::github::{self, API, APP, Repository, authorization, with_headers};
 use herald_provider::{
     Action, Delivery, Description, Failure, Module, Provider, Purpose, Request, full_address,
     module,
@@ -37,8 +35,7 @@ impl Module for GithubDispatch {
 }
 
 fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
-    let authorization =
-        authorization(&delivery.provider).ok_or_else(|| Failure::misconfigured(NO_CREDENTIALS))?;
+    let authorization = authorization(&delivery.provider).map_err(Failure::misconfigured)?;
     let repository =
         Repository::find(&delivery.provider, address).map_err(Failure::misconfigured)?;
     let request =

@@ -5,9 +5,7 @@
 //! the repository.
 
 use herald_provider::comment::{self, Forge, PAGE};
-use herald_provider::github::{
-    self, API, APP, NO_CREDENTIALS, Repository, authorization, with_headers,
-};
+use herald_provider::github::{self, API, APP, Repository, authorization, with_headers};
 use herald_provider::json::Value;
 use herald_provider::{
     Action, Delivery, Description, Failure, Fragment, Module, Provider, Purpose, Request, Url,
@@ -37,8 +35,7 @@ impl Module for GithubPullRequestComment {
 }
 
 fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
-    let authorization =
-        authorization(&delivery.provider).ok_or_else(|| Failure::misconfigured(NO_CREDENTIALS))?;
+    let authorization = authorization(&delivery.provider).map_err(Failure::misconfigured)?;
     let is_app = matches!(authorization.as_slice(), [Fragment::Authorization(_)]);
     let repository =
         Repository::find(&delivery.provider, address).map_err(Failure::misconfigured)?;

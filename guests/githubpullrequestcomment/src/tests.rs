@@ -35,7 +35,10 @@ authorization: {authorization github-app}
 x-github-api-version: 2022-11-28
 accept: application/vnd.github.squirrel-girl-preview";
     assert_eq!(outcome(&ready(&["githubAppID"])), listed);
-    assert_eq!(outcome(&ready(&[])), format!("Failure::Misconfigured({NO_CREDENTIALS:?})"));
+    assert_eq!(
+        outcome(&ready(&[])),
+        "Failure::Misconfigured(\"there are no credentials for GitHub: put a `token` in the Secret of spec.secretRef\")"
+    );
 }
 
 #[test]

@@ -173,6 +173,13 @@ impl Failure {
         Failure::Rejected(why.into())
     }
 
+    /// The answer is none that this receiver gives: what stands between may go away.
+    #[must_use]
+    pub fn foreign_answer(receiver: &str) -> Self {
+        let why = ["the answer is not one of ", receiver, "'s: is a proxy in between?"];
+        Self::later(why.concat())
+    }
+
     /// Worth another attempt, at a time that the host chooses.
     #[must_use]
     pub fn later(reason: impl Into<String>) -> Self {

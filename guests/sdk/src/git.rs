@@ -2,6 +2,8 @@
 //!
 //! Knows the forms that Flux writes and users give; which forge it is, the modules know.
 
+use std::borrow::Cow;
+
 use crate::Event;
 
 /// A repository's address in parts.
@@ -67,6 +69,30 @@ pub fn commit(revision: &str) -> Option<&str> {
     let is_hash =
         matches!(hash.len(), 40 | 64) && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then_some(hash)
+}
+
+/// A part of an address's path without percent-encoding; as it is where that gives no text.
+#[must_use]
+pub fn decoded(part: &str) -> Cow<'_, str> {
+    if !part.contains('%') {
+        return Cow::Borrowed(part);
+    }
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut out = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = match (byte, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                digit(high).zip(digit(low)).map(|(high, low)| (high << 4 | low, tail))
+            }
+            _ => None,
+        };
+        let (byte, tail) = escaped.unwrap_or((byte, tail));
+        out.push(byte);
+        rest = tail;
+    }
+    String::from_utf8(out).map_or(Cow::Borrowed(part), Cow::Owned)
 }
 
 fn before(text: &str, ends: [char; 2]) -> &str {

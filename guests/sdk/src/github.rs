@@ -1,7 +1,10 @@
 //! GitHub's REST API, as far as the types share it: where a repository's API is, with which credentials it is called, and
 //! the headers of each call (<https://docs.github.com/en/rest/about-the-rest-api/api-versions>).
 
-use crate::{Base, Fragment, Placement, Places, Provider, Request, Url, bearer, git, place};
+use std::borrow::Cow;
+
+use crate::commit_status::{no_credentials, owner_and_name};
+use crate::{Base, Fragment, Placement, Places, Provider, Request, Url, bearer, place};
 
 /// The host of the API of github.com.
 pub const API: &str = "api.github.com";
@@ -9,9 +12,11 @@ pub const API: &str = "api.github.com";
 /// The credential of a GitHub App, which the host obtains.
 pub const APP: &str = "github-app";
 
-/// What to change where there is neither a token nor an App.
-pub const NO_CREDENTIALS: &str =
-    "there are no credentials for GitHub: put a `token` in the Secret of spec.secretRef";
+/// For people.
+pub const NAME: &str = "GitHub";
+
+/// What an address looks like.
+const EXAMPLE: &str = "https://github.com/owner/repository";
 
 /// The secrets that [`authorization`] places.
 #[must_use]
@@ -22,23 +27,22 @@ pub fn secrets() -> Vec<Placement> {
 /// Everything wrong with this Provider; `address` is its whole address.
 #[must_use]
 pub fn check(provider: &Provider, address: Option<&str>) -> Vec<String> {
-    let credentials = authorization(provider).is_none().then(|| NO_CREDENTIALS.to_owned());
-    provider
-        .http_address_problem()
-        .or_else(|| Repository::find(provider, address).err())
-        .into_iter()
-        .chain(credentials)
-        .collect()
+    let repository = Repository::find(provider, address).err();
+    repository.into_iter().chain(authorization(provider).err()).collect()
 }
 
 /// A token, a password that is one, or what the host obtains for a GitHub App.
-#[must_use]
-pub fn authorization(provider: &Provider) -> Option<Vec<Fragment>> {
+///
+/// # Errors
+///
+/// There is none of them; says what to change.
+pub fn authorization(provider: &Provider) -> Result<Vec<Fragment>, String> {
     match provider.first_secret(&["token", "password"]) {
-        Some(key) => Some(bearer(key)),
-        None => provider
-            .has_secret("githubAppID")
-            .then(|| vec![Fragment::Authorization(APP.to_owned())]),
+        Some(key) => Ok(bearer(key)),
+        None if provider.has_secret("githubAppID") => {
+            Ok(vec![Fragment::Authorization(APP.to_owned())])
+        }
+        None => Err(no_credentials(NAME)),
     }
 }
 
@@ -57,8 +61,8 @@ pub struct Repository<'a> {
     base: Base,
     /// What precedes `repos` in the API's paths.
     prefix: &'static [&'static str],
-    owner: &'a str,
-    name: &'a str,
+    owner: Cow<'a, str>,
+    name: Cow<'a, str>,
 }
 
 impl<'a> Repository<'a> {
@@ -68,16 +72,8 @@ impl<'a> Repository<'a> {
     ///
     /// Says what to change.
     pub fn find(provider: &Provider, address: Option<&'a str>) -> Result<Self, String> {
-        const CHANGE: &str =
-            "set spec.address to a repository's URL such as https://github.com/owner/repository";
-        let host = provider.origin().map(|origin| origin.host.as_str());
-        let (Some(host), Some(parsed)) = (host, address.and_then(git::Address::parse)) else {
-            return Err(["the address is not that of a Git repository: ", CHANGE].concat());
-        };
-        // The path is not quoted: the host would mask it, as that of a webhook is a secret.
-        let (owner, name) = parsed.owner_and_name().ok_or_else(|| {
-            ["invalid repository id: the path is not an owner and a name: ", CHANGE].concat()
-        })?;
+        let (owner, name) = owner_and_name(provider, address, EXAMPLE)?;
+        let host = provider.origin().map_or("", |origin| origin.host.as_str());
         let (base, prefix): (_, &[_]) = if host == "github.com" {
             (Base::Site(["https://", API].concat()), &[])
         } else if host.starts_with("api.") || host.contains(".api.") {
@@ -92,7 +88,7 @@ impl<'a> Repository<'a> {
     /// A resource of this repository.
     #[must_use]
     pub fn url(&self, resource: &[&str]) -> Url {
-        self.api(&[&["repos", self.owner, self.name], resource].concat())
+        self.api(&[&["repos", &*self.owner, &*self.name], resource].concat())
     }
 
     /// A resource of the API beside the repositories.

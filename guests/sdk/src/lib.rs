@@ -8,9 +8,11 @@
 
 mod build;
 pub mod comment;
+pub mod commit_status;
 mod event_json;
 pub mod git;
 pub mod github;
+pub mod hash;
 pub mod html;
 pub mod json;
 pub mod metadata;

@@ -47,6 +47,19 @@ fn owner_and_name_are_exactly_two_parts() {
 }
 
 #[test]
+fn percent_encoding_is_undone() {
+    let check = |part: &str, expected: &str| assert_eq!(decoded(part), expected, "{part}");
+    check("", "");
+    check("plain.repo", "plain.repo");
+    check("Fleet%20Project", "Fleet Project");
+    check("gr%C3%B6%c3%9fe", "größe");
+    check("%2525", "%25");
+    check("50%", "50%");
+    check("%zz%4", "%zz%4");
+    check("%FF", "%FF");
+}
+
+#[test]
 fn a_commit_is_taken_from_every_form_of_revision() {
     let check = |revision: &str, expected: Option<&str>| {
         assert_eq!(commit(revision), expected, "{revision}");
