@@ -1,6 +1,5 @@
 //! What GitLab's answer to a new status means, where the number alone would mislead.
 
-use herald_provider::json::Value;
 use herald_provider::{Action, Failure, Response, text};
 
 /// The answers besides 2xx that are judged here.
@@ -33,15 +32,11 @@ pub(crate) fn judge(answer: &Response) -> Result<Action, Failure> {
     }
 }
 
-/// What it says: a text, or for the members of the request an object of texts.
+/// What it says: a text, or the whole body where that is an object of texts for the members of the request.
 fn message(answer: &Response) -> String {
-    let message = match answer.json() {
-        Some(body) => match &body["message"] {
-            Value::String(message) => message.clone(),
-            Value::Null => body.to_string(),
-            members => members.to_string(),
-        },
-        None => String::from_utf8_lossy(&answer.body).into_owned(),
-    };
+    let body = answer.json();
+    let message = body.as_ref().and_then(|body| body["message"].as_str());
+    let message =
+        message.map_or_else(|| String::from_utf8_lossy(&answer.body), |message| message.into());
     text::truncate(&message, SHOWN).into_owned()
 }

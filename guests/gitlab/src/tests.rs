@@ -117,7 +117,7 @@ fn the_answer_to_a_new_status_is_judged() {
     check(
         400,
         r#"{"message":{"name":["has already been taken"]}}"#,
-        r#"rejected: GitLab answered 400: {"name":["has already been taken"]}"#,
+        r#"rejected: GitLab answered 400: {"message":{"name":["has already been taken"]}}"#,
     );
     check(
         400,
