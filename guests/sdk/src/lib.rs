@@ -6,6 +6,7 @@
 //!
 //! What only one type needs belongs in that type's folder; of a receiver it knows what several types need.
 
+pub mod bitbucket;
 mod build;
 pub mod comment;
 pub mod commit_status;
