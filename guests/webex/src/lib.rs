@@ -1,6 +1,8 @@
-//! `webex`: one Markdown message for each event, to a room, through a bot.
+//! `webex`: one Markdown message for each event, to a room, through a bot or an incoming webhook.
 //!
-//! Knows one method of the Webex API: <https://developer.webex.com/docs/api/v1/messages/create-a-message>.
+//! Knows one method of the Webex API, <https://developer.webex.com/docs/api/v1/messages/create-a-message>, and the app
+//! Incoming Webhooks, whose URL stands for the room and the right to write there:
+//! <https://apphub.webex.com/applications/incoming-webhooks-cisco-systems-38054-23307-75252>.
 
 mod message;
 
@@ -27,6 +29,9 @@ impl Module for Webex {
 
     fn check(provider: &Provider) -> Vec<String> {
         let mut problems: Vec<String> = provider.http_address_problem().into_iter().collect();
+        if is_webhook(provider) {
+            return problems;
+        }
         let room = provider.channel.is_empty().then_some(NO_ROOM);
         let token = (!provider.has_secret(TOKEN)).then_some(NO_TOKEN);
         problems.extend(room.into_iter().chain(token).map(str::to_owned));
@@ -42,11 +47,19 @@ impl Module for Webex {
         }
         let markdown = message::markdown(&delivery.event);
         let body = json::object(64 + provider.channel.len() + 2 * markdown.len(), |o| {
-            o.text("roomId", &provider.channel).text("markdown", &markdown);
+            o.text_unless_empty("roomId", &provider.channel).text("markdown", &markdown);
         });
         let request = Request::post_json(Url::address(), body);
-        Ok(request.with_header("authorization", bearer(TOKEN)).finish())
+        Ok(match is_webhook(provider) {
+            true => request.finish(),
+            false => request.with_header("authorization", bearer(TOKEN)).finish(),
+        })
     }
+}
+
+/// Whether nothing but the address says where to write and who may.
+fn is_webhook(provider: &Provider) -> bool {
+    provider.channel.is_empty() && !provider.has_secret(TOKEN)
 }
 
 #[cfg(test)]
