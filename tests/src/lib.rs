@@ -9,6 +9,7 @@
 
 pub mod components;
 pub mod events;
+pub mod examples;
 pub mod herald;
 pub mod receiver;
 pub mod tls;

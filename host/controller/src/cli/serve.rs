@@ -54,6 +54,8 @@ pub(super) struct Serve {
     #[arg(long, env = "HERALD_LOG_ENCODING", value_enum, default_value_t = Encoding::Text)]
     log_encoding: Encoding,
     /// Which lines are written: error, warn, info, debug or trace, or a filter such as info,herald=debug.
+    ///
+    /// Of other crates only warnings and errors are written, whatever the level: they may log addresses and headers.
     #[arg(long, value_name = "FILTER", env = "HERALD_LOG_LEVEL", default_value = "info")]
     log_level: String,
 }
@@ -91,7 +93,6 @@ impl Serve {
             | ServeError::ModulesFolder(_)
             | ServeError::ModuleFiles { .. } => Failed::usage(&err),
             ServeError::Engine(_)
-            | ServeError::Modules(_)
             | ServeError::Journal(_)
             | ServeError::Transport(_)
             | ServeError::Listen(_)

@@ -45,3 +45,61 @@ pub(crate) fn proxy_of(provider: &Provider) -> Option<ProxyView> {
         .then(|| basic(&decode(url.username()), &decode(url.password().unwrap_or_default())));
     Some(ProxyView { authority, authorization })
 }
+
+#[cfg(test)]
+mod tests {
+    use herald_core::policy::Rule;
+    use herald_core::provider::ProxySettings;
+    use herald_core::secret::SecretText;
+
+    use super::*;
+    use crate::egress::fixture;
+
+    fn through(url: &str) -> Provider {
+        let url = SecretText::new(url.to_owned());
+        Provider { proxy: Some(ProxySettings { url }), ..fixture::provider("", &[]) }
+    }
+
+    /// Rule R5.
+    #[test]
+    fn the_address_of_a_proxy_is_judged_like_a_receiver_s() {
+        let policy = AddressPolicy { allow_loopback: false, allow_private: true };
+        let check = |url: &str, expected: Option<Rule>| {
+            let found = super::check(&through(url), &policy).err().map(|denied| denied.rule());
+            assert_eq!(found, expected, "{url}");
+        };
+        check("http://proxy.example:3128", None);
+        check("socks5://10.0.0.8:1080", None);
+        check("http://127.0.0.1:3128", Some(Rule::Loopback));
+        check("http://u:p@[::1]:3128", Some(Rule::Loopback));
+        check("socks5://localhost:1080", Some(Rule::Loopback));
+        check("socks5://169.254.169.254:1080", Some(Rule::LinkLocal));
+        check("https://metadata.google.internal", Some(Rule::Metadata));
+        assert!(super::check(&fixture::provider("", &[]), &policy).is_ok());
+    }
+
+    #[test]
+    fn only_socks_proxies_are_named_for_a_second_look() {
+        let check = |url: &str, expected: Option<&str>| {
+            assert_eq!(name_of_socks(&through(url)).as_deref(), expected, "{url}");
+        };
+        check("socks5://u:p@proxy.example:1080", Some("proxy.example"));
+        check("socks5h://proxy.example:1080", Some("proxy.example"));
+        check("http://proxy.example:3128", None);
+    }
+
+    #[test]
+    fn a_request_shows_where_the_proxy_is_and_its_user() {
+        let check = |url: &str, authority: &str, authorization: Option<&str>| {
+            let view = proxy_of(&through(url)).expect("the URL can be read");
+            assert_eq!(view.authority, authority, "{url}");
+            let shown = view.authorization.as_ref().map(|value| value.as_bytes());
+            assert_eq!(shown, authorization.map(str::as_bytes), "{url}");
+        };
+        check("http://proxy.example", "proxy.example:80", None);
+        check("https://proxy.example", "proxy.example:443", None);
+        check("http://proxy.example:3128", "proxy.example:3128", None);
+        // `a b:c/d`, decoded once.
+        check("http://a%20b:c%2Fd@proxy.example:1", "proxy.example:1", Some("Basic YSBiOmMvZA=="));
+    }
+}

@@ -198,3 +198,33 @@ fn has_certificate_authority(pem: &[u8]) -> bool {
 fn has_private_key(pem: &[u8]) -> bool {
     PrivateKeyDer::from_pem_slice(pem).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_a_proxy_is_read_in_one_way() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(parse_proxy(text).as_ref().map(Url::as_str), Ok(expected), "{text}");
+        };
+        check("http://proxy.example:3128", "http://proxy.example:3128/");
+        check("socks5://PROXY.example:1080", "socks5://proxy.example:1080");
+        // As the resolver of the system would read it.
+        check("socks5://0x7f.1:1080", "socks5://127.0.0.1:1080");
+        check("socks5://2130706433", "socks5://127.0.0.1");
+        check("http://127.1", "http://127.0.0.1/");
+    }
+
+    #[test]
+    fn what_is_no_proxy_is_refused_without_a_word_of_it() {
+        for text in
+            ["", "hunter2", "ftp://u:hunter2@h.example", "http://u:hunter2@", "socks5://h%00"]
+        {
+            assert_eq!(parse_proxy(text), Err(PROXY_FORM.to_owned()), "{text}");
+        }
+        let long = format!("http://{}.example", "h".repeat(MAX_PROXY_BYTES));
+        let problem = parse_proxy(&long).expect_err("it is too long");
+        assert_eq!(problem, "is longer than 2048 bytes; shorten it");
+    }
+}
