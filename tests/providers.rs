@@ -27,10 +27,7 @@ fn main() {
     let args = Arguments::from_args();
     rustls::crypto::ring::default_provider().install_default().unwrap();
     let runtime = Arc::new(tokio::runtime::Runtime::new().unwrap());
-    let modules = Arc::new(runtime.block_on(async {
-        let engine = herald_controller::modules::engine().unwrap();
-        Modules::built_in(&engine).await.unwrap()
-    }));
+    let modules = Arc::new(Modules::new(herald_controller::modules::engine().unwrap()));
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/providers");
     let folders: BTreeSet<String> = folders(&root).iter().map(|path| name(path)).collect();

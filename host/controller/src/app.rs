@@ -22,11 +22,11 @@ use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
 use crate::egress::{HttpTransport, SendError};
 use crate::modules::folder::{ModulesFolder, ModulesFolderError};
 use crate::modules::grants::Grant;
-use crate::modules::{self, LoadModuleError, Modules};
+use crate::modules::{self, Modules};
 use crate::router::Router;
 use crate::server::{self, ListenAddr, ListenError, Listener, Readiness};
 use crate::sources::folder::{Folder, FolderError, Loaded, Mistake};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, report};
 
 /// What `herald serve` was told.
 #[derive(Clone, Debug)]
@@ -79,9 +79,6 @@ pub enum ServeError {
     /// WebAssembly does not run here.
     #[error("cannot start the module engine")]
     Engine(#[source] StartEngineError),
-    /// A built-in module does not load.
-    #[error("cannot load the modules")]
-    Modules(#[source] LoadModuleError),
     /// The journal cannot be opened.
     #[error("cannot open the journal")]
     Journal(#[source] OpenError),
@@ -123,7 +120,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let (folder, loaded) = Folder::read(&config.config_dir).map_err(ServeError::Folder)?;
     let engine = modules::engine().map_err(ServeError::Engine)?;
-    let modules = Arc::new(Modules::built_in(&engine).await.map_err(ServeError::Modules)?);
+    let modules = Arc::new(Modules::new(engine.clone()));
     let modules_folder = open_modules(&config, engine, &modules).await?;
     let catalog = Arc::new(CatalogStore::new(checked(loaded, &modules, &metrics).await?));
 
@@ -250,6 +247,11 @@ async fn checked(
 /// Everything wrong with the manifests, what the modules find included.
 async fn mistakes(loaded: &Loaded, modules: &Modules) -> Vec<String> {
     let mut lines: Vec<String> = loaded.mistakes.iter().map(Mistake::to_string).collect();
+    // Also those of Providers that cannot be used: an attempt asks the module whether there is anything to send.
+    let kinds = loaded.catalog.providers.values().map(|provider| provider.kind.as_str());
+    if let Err(err) = modules.load(kinds).await {
+        lines.push(report(&err));
+    }
     let mut providers: Vec<_> = loaded.catalog.providers.iter().collect();
     providers.sort_by_key(|(key, _)| key.to_string());
     for (key, provider) in providers {

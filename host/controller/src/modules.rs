@@ -1,6 +1,6 @@
 //! The modules that decide payloads, by provider type.
 //!
-//! Built-in modules are part of the binary, others come from a folder. Whoever makes an attempt takes the module that is
+//! Built-in modules are part of the binary and loaded when they are needed, others come from a folder. Whoever makes an attempt takes the module that is
 //! current then; a module is replaced by one pointer store, and attempts under way finish on the old one.
 
 mod builtin;
@@ -9,7 +9,7 @@ pub mod folder;
 pub mod grants;
 mod masks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -55,9 +55,11 @@ pub struct Loaded {
 }
 
 /// All modules, by type.
+///
+/// A built-in module is compiled when the first Provider needs it, as most installations use three types of thirty.
 pub struct Modules {
+    engine: Engine,
     by_type: ArcSwap<BTreeMap<String, Arc<Loaded>>>,
-    built_in: BTreeMap<String, Arc<Loaded>>,
     changes: watch::Sender<u64>,
     masks: Masks,
 }
@@ -88,26 +90,47 @@ pub fn engine() -> Result<Engine, StartEngineError> {
 }
 
 impl Modules {
-    /// Loads the built-in modules, as many at a time as there are processors.
+    /// Knows the built-in modules and has none of them loaded.
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        let by_type = ArcSwap::default();
+        Self { engine, by_type, changes: watch::Sender::new(0), masks: Masks::default() }
+    }
+
+    /// Loads the built-in modules of these types that have none yet; types that there are not are passed over. Whoever
+    /// makes a catalog current has called this for its types, so that an attempt finds its module.
     ///
     /// # Errors
     /// Names the first type whose module does not load.
-    pub async fn built_in(engine: &Engine) -> Result<Self, LoadModuleError> {
-        let loads = builtin::MODULES.iter().map(|&(kind, wasm)| async move {
-            // Bundled modules come granted: they were read with the code that runs them.
-            let granted = [Permission::FullAddress];
-            match engine.load(wasm.to_vec(), &granted).await {
-                Ok(module) => {
-                    Ok(Arc::new(Loaded { kind: kind.to_owned(), module, source: Source::BuiltIn }))
-                }
-                Err(source) => Err(LoadModuleError { kind: kind.to_owned(), source }),
-            }
-        });
-        let loaded = futures_util::future::try_join_all(loads).await?;
-        let built_in: BTreeMap<_, _> =
-            loaded.into_iter().map(|module| (module.kind.clone(), module)).collect();
-        let by_type = ArcSwap::from_pointee(built_in.clone());
-        Ok(Self { by_type, built_in, changes: watch::Sender::new(0), masks: Masks::default() })
+    pub async fn load<'a>(
+        &self,
+        kinds: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), LoadModuleError> {
+        let kinds: BTreeSet<&str> = kinds.into_iter().collect();
+        let missing = kinds.into_iter().filter(|kind| self.get(kind).is_none());
+        let loads = missing.filter_map(|kind| Some(self.load_built_in(kind, built_in(kind)?)));
+        for loaded in futures_util::future::try_join_all(loads).await? {
+            let loaded = Arc::new(loaded);
+            // Another may have been faster, or a file may have come in between.
+            self.edit(|by_type| {
+                by_type.entry(loaded.kind.clone()).or_insert_with(|| Arc::clone(&loaded));
+            });
+        }
+        Ok(())
+    }
+
+    async fn load_built_in(
+        &self,
+        kind: &str,
+        wasm: &'static [u8],
+    ) -> Result<Loaded, LoadModuleError> {
+        // Bundled modules come granted: they were read with the code that runs them.
+        let module = self.engine.load(wasm.to_vec(), &[Permission::FullAddress]).await;
+        let kind = kind.to_owned();
+        match module {
+            Ok(module) => Ok(Loaded { kind, module, source: Source::BuiltIn }),
+            Err(source) => Err(LoadModuleError { kind, source }),
+        }
     }
 
     /// Gives a type another module. Attempts under way finish on the one that they took.
@@ -119,26 +142,37 @@ impl Modules {
     }
 
     /// Gives a type its built-in module back, or takes it away when there is none. Whether that changed anything.
-    pub(crate) fn restore(&self, kind: &str) -> bool {
-        let changes = self.get(kind).is_some_and(|loaded| loaded.source != Source::BuiltIn);
-        if changes {
-            self.change(|by_type| {
-                match self.built_in.get(kind) {
-                    Some(built_in) => by_type.insert(kind.to_owned(), Arc::clone(built_in)),
-                    None => by_type.remove(kind),
-                };
-            });
+    ///
+    /// # Errors
+    /// The built-in module does not load; the type keeps the one that it has.
+    pub(crate) async fn restore(&self, kind: &str) -> Result<bool, LoadModuleError> {
+        if self.get(kind).is_none_or(|loaded| loaded.source == Source::BuiltIn) {
+            return Ok(false);
         }
-        changes
+        let built_in = match built_in(kind) {
+            Some(wasm) => Some(Arc::new(self.load_built_in(kind, wasm).await?)),
+            None => None,
+        };
+        self.change(|by_type| {
+            match &built_in {
+                Some(built_in) => by_type.insert(kind.to_owned(), Arc::clone(built_in)),
+                None => by_type.remove(kind),
+            };
+        });
+        Ok(true)
     }
 
     fn change(&self, edit: impl Fn(&mut BTreeMap<String, Arc<Loaded>>)) {
+        self.edit(edit);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    fn edit(&self, edit: impl Fn(&mut BTreeMap<String, Arc<Loaded>>)) {
         self.by_type.rcu(|by_type| {
             let mut by_type = BTreeMap::clone(by_type);
             edit(&mut by_type);
             by_type
         });
-        self.changes.send_modify(|changes| *changes += 1);
     }
 
     /// Tells of every change of a module.
@@ -146,7 +180,7 @@ impl Modules {
         self.changes.subscribe()
     }
 
-    /// The current module of a type.
+    /// The current module of a type, if it is loaded.
     #[must_use]
     pub fn get(&self, kind: &str) -> Option<Arc<Loaded>> {
         self.by_type.load().get(kind).cloned()
@@ -154,6 +188,9 @@ impl Modules {
 
     /// Everything wrong with a Provider that its module can tell without an event.
     pub async fn check(&self, provider: &Provider) -> Vec<String> {
+        if let Err(err) = self.load([provider.kind.as_str()]).await {
+            return vec![report(&err)];
+        }
         let Some(loaded) = self.get(&provider.kind) else {
             let known = self.types().join(", ");
             return vec![format!(
@@ -162,6 +199,11 @@ impl Modules {
             )];
         };
         let mask = self.mask(provider);
+        let problems = loaded.module.config_schema().problems(&provider.config);
+        if !problems.is_empty() {
+            // The module relies on it, so it is not asked.
+            return problems.iter().map(|problem| mask.text(problem)).collect();
+        }
         let disclosure = disclosure::of(provider, Arc::clone(&mask));
         match loaded.module.check(&provider.view(), disclosure).await {
             Ok(problems) => problems.iter().map(|problem| mask.text(problem)).collect(),
@@ -181,13 +223,16 @@ impl Modules {
         self.masks.of(provider, if whole { AddressSeen::Whole } else { AddressSeen::Origin })
     }
 
-    /// The types that there are, sorted.
+    /// The types that there are, loaded or not, sorted.
     #[must_use]
     pub fn types(&self) -> Vec<String> {
-        self.by_type.load().keys().cloned().collect()
+        let loaded = self.by_type.load();
+        let built_in = builtin::MODULES.iter().map(|(kind, _)| (*kind).to_owned());
+        let types: BTreeSet<String> = built_in.chain(loaded.keys().cloned()).collect();
+        types.into_iter().collect()
     }
 
-    /// All modules, sorted by type.
+    /// All modules that are loaded, sorted by type.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Loaded>> {
         self.by_type.load().values().cloned().collect()

@@ -20,6 +20,7 @@ use crate::delivery::{Attempts, Forgetful, Job, Options, Outcome};
 use crate::egress::Transport;
 use crate::modules::Modules;
 use crate::router;
+use crate::telemetry::report;
 
 pub use case::{Answer, Case, ReadCaseError};
 pub use scripted::Scripted;
@@ -88,6 +89,10 @@ pub(crate) async fn run<T: Transport>(
         .collect();
     if wanted.is_empty() {
         return ("skipped: no alert matched".to_owned(), mistakes);
+    }
+    let kinds = catalog.providers.values().map(|provider| provider.kind.as_str());
+    if let Err(err) = modules.load(kinds).await {
+        return (format!("failed: {}", report(&err)), mistakes);
     }
     let store = Arc::new(CatalogStore::new(catalog));
     let journal = JournalId::from_bytes([0; 16]);

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod alert;
 pub mod commit_status;
+pub mod config_schema;
 pub mod delivery;
 pub mod event;
 pub mod formatter;

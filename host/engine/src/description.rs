@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use herald_core::config_schema::{BadSchema, ConfigSchema};
 use herald_core::formatter::{Description, Placement};
 use thiserror::Error;
 
@@ -32,16 +33,13 @@ pub enum BadDescription {
     /// Something is listed twice.
     #[error("`{0}` is listed twice")]
     Twice(String),
-    /// The schema of `spec.config` is no JSON.
-    #[error("the schema of the configuration is no JSON")]
-    Schema(#[source] serde_json::Error),
-    /// The schema of `spec.config` is JSON, but no schema.
-    #[error("the schema of the configuration must be a JSON object")]
-    SchemaShape,
+    /// The schema of `spec.config` is none.
+    #[error("the schema of the configuration cannot be used")]
+    Schema(#[source] BadSchema),
 }
 
-/// Refuses a description that does not make sense.
-pub(crate) fn validate(description: &Description) -> Result<(), BadDescription> {
+/// Refuses a description that does not make sense. Returns the schema of its options, read.
+pub(crate) fn validate(description: &Description) -> Result<ConfigSchema, BadDescription> {
     let summary = &description.summary;
     if summary.trim().is_empty()
         || summary.chars().count() > SUMMARY_CHARS
@@ -66,14 +64,7 @@ pub(crate) fn validate(description: &Description) -> Result<(), BadDescription> 
     once(description.hosts.iter().map(|host| host.to_ascii_lowercase()))?;
     once(description.secrets.iter().map(|placement| placement.key.clone()))?;
     once(description.credentials.iter().cloned())?;
-    if description.config_schema.is_empty() {
-        return Ok(());
-    }
-    match serde_json::from_str(&description.config_schema) {
-        Ok(serde_json::Value::Object(_)) => Ok(()),
-        Ok(_) => Err(BadDescription::SchemaShape),
-        Err(error) => Err(BadDescription::Schema(error)),
-    }
+    ConfigSchema::parse(&description.config_schema).map_err(BadDescription::Schema)
 }
 
 fn once(mut names: impl Iterator<Item = String>) -> Result<(), BadDescription> {
@@ -185,7 +176,6 @@ mod tests {
         check(&|d| d.credentials[0] = "GitHub App".to_owned(), "credentials");
         check(&|d| d.hosts[1] = "API.github.com".to_owned(), "twice");
         check(&|d| d.secrets[1].key = "token".to_owned(), "twice");
-        check(&|d| d.config_schema = "{".to_owned(), "no JSON");
-        check(&|d| d.config_schema = "[]".to_owned(), "JSON object");
+        check(&|d| d.config_schema = "[]".to_owned(), "schema of the configuration");
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use herald_core::config_schema::ConfigSchema;
 use herald_core::formatter::{Description, Permission};
 use sha2::{Digest as _, Sha256};
 use tokio::task;
@@ -25,6 +26,7 @@ pub(crate) struct Loaded {
     pub(crate) caller: Caller,
     pub(crate) functions: Functions,
     pub(crate) description: Description,
+    pub(crate) config_schema: ConfigSchema,
     pub(crate) permissions: Vec<Permission>,
     pub(crate) digest: String,
     pub(crate) size: usize,
@@ -42,8 +44,8 @@ pub(crate) async fn load(
     let caller = Caller::new(shared, pre);
     let functions = check_types(&caller, exports).await?;
     let description = describe(&caller, &functions).await?;
-    description::validate(&description).map_err(LoadError::BadDescription)?;
-    Ok(Loaded { caller, functions, description, permissions, digest, size })
+    let config_schema = description::validate(&description).map_err(LoadError::BadDescription)?;
+    Ok(Loaded { caller, functions, description, config_schema, permissions, digest, size })
 }
 
 /// Compiles on a thread for such work: it takes from 10 ms to seconds.

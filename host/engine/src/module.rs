@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use herald_core::config_schema::ConfigSchema;
 use herald_core::formatter::{Action, Delivery, Description, Failure, Permission, ProviderView};
 
 use crate::engine::Shared;
@@ -33,6 +34,12 @@ impl Module {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.inner.description
+    }
+
+    /// Which `spec.config` it takes.
+    #[must_use]
+    pub fn config_schema(&self) -> &ConfigSchema {
+        &self.inner.config_schema
     }
 
     /// The permissions that it asks for, sorted; all of them were granted.

@@ -144,6 +144,11 @@ impl<T: Transport> Attempts<T> {
         if !provider.problems.is_empty() {
             return Err(Outcome::Misconfigured(provider.problems.join("; ")));
         }
+        // The module relies on it.
+        let problems = module.module.config_schema().problems(&provider.config);
+        if !problems.is_empty() {
+            return Err(Outcome::Misconfigured(problems.join("; ")));
+        }
         let (event, conflicts) = metadata::merge(&job.event, alert);
         if job.attempts == 0 {
             for conflict in conflicts {

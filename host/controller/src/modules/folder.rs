@@ -174,9 +174,13 @@ impl ModulesFolder {
             self.tried.keys().filter(|kind| !files.contains_key(*kind)).cloned().collect();
         for kind in gone {
             self.tried.remove(&kind);
-            if self.modules.restore(&kind) {
-                tracing::info!(kind, "the module's file is gone");
-                changes.types.push(kind);
+            match self.modules.restore(&kind).await {
+                Ok(true) => {
+                    tracing::info!(kind, "the module's file is gone");
+                    changes.types.push(kind);
+                }
+                Ok(false) => {}
+                Err(err) => changes.refused.push(report(&err)),
             }
         }
         for (kind, path) in files {
