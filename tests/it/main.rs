@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod commands;
+mod connections;
 mod corpus;
 mod crash;
 mod disk;
 mod egress;
 mod hostile;
+mod pages;
 mod reload;
 mod secrets;
 mod serve;

@@ -34,7 +34,7 @@ enum Command {
     Serve(serve::Serve),
     Render(render::Render),
     Send(send::Send),
-    Modules(modules::List),
+    Modules(modules::Modules),
 }
 
 /// How a command prints its result.
@@ -97,7 +97,7 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Render(render) => render.run().await,
             Command::Send(send) => send.run().await,
-            Command::Modules(list) => list.run().await,
+            Command::Modules(modules) => modules.run().await,
         }
     });
     match done {

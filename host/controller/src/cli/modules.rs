@@ -1,6 +1,9 @@
-//! `herald modules`: what provider types there are.
+//! `herald modules`: what provider types there are, and what their pages say.
 
-use clap::Args;
+mod docs;
+mod page;
+
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::modules_dir::ModuleFlags;
@@ -12,7 +15,21 @@ use crate::modules::Loaded;
 /// For each type: what it is for, what its module may see beyond the delivery, the hosts that it reaches besides the
 /// Provider's address, the secrets that it places and where, its size in bytes and its digest.
 #[derive(Debug, Args)]
-pub(super) struct List {
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Modules {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Docs(docs::Docs),
+}
+
+#[derive(Debug, Args)]
+struct List {
     #[command(flatten)]
     modules: ModuleFlags,
     /// How the result is printed.
@@ -20,9 +37,18 @@ pub(super) struct List {
     output: Output,
 }
 
-impl List {
+impl Modules {
     pub(super) async fn run(self) -> Result<(), Failed> {
-        let modules = self.modules.load().await?.all();
+        match self.command {
+            Some(Command::Docs(docs)) => docs.run().await,
+            None => self.list.run().await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<(), Failed> {
+        let modules = self.modules.load_all().await?.all();
         match self.output {
             Output::Json => {
                 let all: Vec<Value> = modules.iter().map(|module| described(module)).collect();

@@ -38,10 +38,10 @@ impl ModuleFlags {
         (self.modules_dir, self.module_grant)
     }
 
-    /// The built-in modules and those of the folder.
+    /// The modules of the folder, and the built-in ones as they are needed.
     pub(super) async fn load(&self) -> Result<Arc<Modules>, Failed> {
         let engine = modules::engine().map_err(|err| Failed::run(&err))?;
-        let modules = Arc::new(Modules::built_in(&engine).await.map_err(|err| Failed::run(&err))?);
+        let modules = Arc::new(Modules::new(engine.clone()));
         if let Some(dir) = &self.modules_dir {
             let opened =
                 ModulesFolder::open(dir, self.module_grant.clone(), engine, Arc::clone(&modules))
@@ -51,6 +51,14 @@ impl ModuleFlags {
                 return Err(Failed::Usage(mistakes.join("\n")));
             }
         }
+        Ok(modules)
+    }
+
+    /// The same, each of them loaded.
+    pub(super) async fn load_all(&self) -> Result<Arc<Modules>, Failed> {
+        let modules = self.load().await?;
+        let types = modules.types();
+        modules.load(types.iter().map(String::as_str)).await.map_err(|err| Failed::run(&err))?;
         Ok(modules)
     }
 }
