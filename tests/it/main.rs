@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod egress;
 mod hostile;
+mod nats;
 mod pages;
 mod reload;
 mod secrets;

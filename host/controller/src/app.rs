@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::CatalogStore;
 use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
-use crate::egress::{HttpTransport, SendError};
+use crate::egress::{Network, SendError};
 use crate::modules::folder::{ModulesFolder, ModulesFolderError};
 use crate::modules::grants::Grant;
 use crate::modules::{self, Modules};
@@ -129,7 +129,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let (journal, recovered) =
         Journal::open(&config.data_dir, settings).await.map_err(ServeError::Journal)?;
     let policy = AddressPolicy { allow_loopback: config.allow_loopback, allow_private: true };
-    let transport = HttpTransport::new(policy).map_err(ServeError::Transport)?;
+    let transport = Network::new(policy).map_err(ServeError::Transport)?;
     let options = Options { no_cross_namespace_refs: config.no_cross_namespace_refs };
     let journal_id = JournalId::from_bytes(journal.id());
     let memory = delivery::memory(&journal);

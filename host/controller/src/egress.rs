@@ -1,15 +1,17 @@
 //! The way out: the only room that knows the values of secrets and that opens connections to receivers.
 //!
 //! A module's [`Request`](herald_core::formatter::Request) becomes a [`Prepared`] request in [`fill`]: every check that
-//! needs no network is made there, then the secrets are filled in. [`HttpTransport`] sends it: it resolves names, checks
-//! every address that it dials, keeps connections, and caps what it reads. [`Mask`] takes secrets out of whatever comes
-//! back. Nothing here knows modules, lanes, the journal or where Providers come from.
+//! needs no network is made there, then the secrets are filled in. [`Network`] sends it, by [`HttpTransport`] or over
+//! NATS: it resolves names, checks every address that it dials, keeps connections, and caps what it reads. [`Mask`] takes
+//! secrets out of whatever comes back. Nothing here knows modules, lanes, the journal or where Providers come from.
 
 mod client;
 mod fill;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod mask;
+pub(crate) mod nats;
+mod network;
 mod proxy;
 mod resolver;
 mod send;
@@ -30,6 +32,7 @@ pub use client::HttpTransport;
 pub(crate) use fill::{AGENT, WITHHELD};
 pub use fill::{PrepareError, prepare};
 pub use mask::{AddressSeen, Mask};
+pub use network::Network;
 pub(crate) use proxy::proxy_of;
 pub use resolver::{Resolver, SystemResolver};
 pub use send::MAX_ANSWER_BYTES;
@@ -38,9 +41,9 @@ pub(crate) use send::{MAX_HOPS, redirect_target};
 /// A request that is ready for the wire. It holds secrets, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Prepared {
-    /// The HTTP method.
+    /// The HTTP method, or `PUBLISH` for a message to NATS.
     pub method: Method,
-    /// The whole URL, without userinfo.
+    /// The whole URL, without userinfo; the path of one of NATS is the subject.
     pub url: ::url::Url,
     /// In the order of the module; values that came from secrets are marked sensitive.
     pub headers: HeaderMap,
@@ -103,6 +106,22 @@ pub enum SendError {
     /// The proxy or TLS settings of the Provider cannot be used.
     #[error("the Provider's connection settings cannot be used: {0}")]
     Settings(String),
+    /// The server does not take the user, or not there.
+    #[error("{host} refuses it: {reason}")]
+    Refused {
+        /// The host of the URL.
+        host: String,
+        /// What to change, and what the server said.
+        reason: String,
+    },
+    /// The server takes no message of that length.
+    #[error("{host} takes messages of at most {limit} bytes, and this one is longer")]
+    TooLarge {
+        /// The host of the URL.
+        host: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// More redirects than Herald follows.
     #[error("{host} redirects in a loop")]
     Redirects {
@@ -116,13 +135,20 @@ impl SendError {
     #[must_use]
     pub fn is_misconfiguration(&self) -> bool {
         match self {
-            SendError::Denied(_) | SendError::Settings(_) => true,
+            SendError::Denied(_) | SendError::Settings(_) | SendError::Refused { .. } => true,
             SendError::Resolve { .. }
             | SendError::Connect { .. }
             | SendError::Timeout { .. }
             | SendError::TooLong { .. }
+            | SendError::TooLarge { .. }
             | SendError::Redirects { .. } => false,
         }
+    }
+
+    /// Whether this message can never be sent there.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, SendError::TooLarge { .. })
     }
 
     /// A label from a closed set.
@@ -135,6 +161,8 @@ impl SendError {
             SendError::Timeout { .. } => "timeout",
             SendError::TooLong { .. } => "too-long",
             SendError::Settings(_) => "settings",
+            SendError::Refused { .. } => "refused",
+            SendError::TooLarge { .. } => "too-large",
             SendError::Redirects { .. } => "redirects",
         }
     }

@@ -12,8 +12,10 @@ use url::Url;
 use crate::formatter::{Origin, ProviderAddress};
 
 mod event_hubs;
+mod nats;
 
 pub use event_hubs::EventHubs;
+pub use nats::{is_nats, nats_servers};
 
 /// The longest address that is read, in bytes.
 pub const MAX_BYTES: usize = 2048;
@@ -56,6 +58,11 @@ pub enum ParseAddressError {
     /// The URL is malformed.
     #[error("the address is no valid URL; correct the part named after this")]
     Url(#[source] url::ParseError),
+    /// A list of NATS servers with something else in it.
+    #[error(
+        "the list of servers names one that is not of NATS; begin each with `nats://` or `tls://`"
+    )]
+    NotNats,
     /// An Event Hubs connection string without this part.
     #[error("the connection string has no `{part}`; add `{part}=…`, with `;` between the parts")]
     ConnectionString {
@@ -116,23 +123,25 @@ fn parse_url(scheme: &str, rest: &str, text: &str) -> Result<Url, ParseAddressEr
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         return parse_https(host, path);
     }
-    // A list of NATS servers is one address; they form a cluster, so the first stands for all.
-    let first = if matches!(scheme.as_str(), "nats" | "tls") {
-        text.split(',').next().unwrap_or(text)
-    } else {
-        text
-    };
-    let mut url = Url::parse(first).map_err(|error| match error {
-        url::ParseError::EmptyHost => ParseAddressError::NoHost,
-        url::ParseError::RelativeUrlWithoutBase => ParseAddressError::NoScheme,
-        error => ParseAddressError::Url(error),
-    })?;
+    // A list of NATS servers is one address, and modules and people are shown the first.
+    if is_nats(&scheme) {
+        return nats_servers(text)?.into_iter().next().ok_or(ParseAddressError::NoHost);
+    }
+    let mut url = Url::parse(text).map_err(url_error)?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err(ParseAddressError::NoHost);
     }
     // A fragment is never sent, and what is appended to the address would end up in it.
     url.set_fragment(None);
     Ok(url)
+}
+
+fn url_error(error: url::ParseError) -> ParseAddressError {
+    match error {
+        url::ParseError::EmptyHost => ParseAddressError::NoHost,
+        url::ParseError::RelativeUrlWithoutBase => ParseAddressError::NoScheme,
+        error => ParseAddressError::Url(error),
+    }
 }
 
 fn parse_https(host: &str, path: &str) -> Result<Url, ParseAddressError> {

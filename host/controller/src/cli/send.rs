@@ -13,7 +13,7 @@ use super::modules_dir::ModuleFlags;
 use super::render::{Files, message_text, request_text};
 use super::{Failed, Output, print, print_warning};
 use crate::delivery::Options;
-use crate::egress::{HttpTransport, Prepared, SendError, Transport};
+use crate::egress::{Network, Prepared, SendError, Transport};
 use crate::modules::Modules;
 use crate::rehearsal::{Retry, run, shown_request, shown_response};
 
@@ -43,10 +43,10 @@ impl Send {
         super::warn_on_stderr()?;
         let case = self.files.read(&[])?;
         let policy = AddressPolicy { allow_loopback: self.allow_loopback, allow_private: true };
-        let http = HttpTransport::new(policy).map_err(|err| Failed::run(&err))?;
+        let network = Network::new(policy).map_err(|err| Failed::run(&err))?;
         let modules = self.modules.load().await?;
         let recording = Arc::new(Recording {
-            http,
+            network,
             modules: Arc::clone(&modules),
             exchanges: Mutex::default(),
         });
@@ -98,7 +98,7 @@ fn exchange_text(number: usize, exchange: &Value) -> String {
 
 /// A transport that writes down what it sends and gets, masked.
 struct Recording {
-    http: HttpTransport,
+    network: Network,
     modules: Arc<Modules>,
     exchanges: Mutex<Vec<Value>>,
 }
@@ -112,7 +112,7 @@ impl Transport for Arc<Recording> {
     ) -> Result<Response, SendError> {
         let mask = self.modules.mask(provider);
         let sent = shown_request(&request, Some(&mask));
-        let answered = self.http.send(provider, request, within).await;
+        let answered = self.network.send(provider, request, within).await;
         let exchange = match &answered {
             Ok(response) => {
                 json!({"request": sent, "response": shown_response(&mask.response(response.clone()))})

@@ -356,6 +356,7 @@ fn not_prepared(err: &PrepareError) -> Outcome {
     let text = report(err);
     match err {
         PrepareError::NoUrl
+        | PrepareError::NotNats
         | PrepareError::Address(_)
         | PrepareError::MissingSecret(_)
         | PrepareError::NotBase64(_)
@@ -364,6 +365,7 @@ fn not_prepared(err: &PrepareError) -> Outcome {
         | PrepareError::HeaderValue(_)
         | PrepareError::UnsupportedCredential(_) => Outcome::Misconfigured(text),
         PrepareError::Method(_)
+        | PrepareError::Subject
         | PrepareError::DotSegment
         | PrepareError::UndeclaredSite(_)
         | PrepareError::Header(_)
@@ -377,5 +379,11 @@ fn not_prepared(err: &PrepareError) -> Outcome {
 
 fn not_sent(err: &SendError) -> Outcome {
     let text = report(err);
-    if err.is_misconfiguration() { Outcome::Misconfigured(text) } else { retry(text) }
+    if err.is_misconfiguration() {
+        Outcome::Misconfigured(text)
+    } else if err.is_final() {
+        Outcome::Dead(text)
+    } else {
+        retry(text)
+    }
 }

@@ -8,8 +8,8 @@ use herald_core::policy::AddressPolicy;
 use herald_core::provider::{Provider, ProxySettings, TlsSettings};
 use reqwest::{Certificate, Client, Identity, Proxy, redirect};
 
+use super::SendError;
 use super::resolver::{Guarded, Resolver};
-use super::{SendError, SystemResolver};
 
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
@@ -18,7 +18,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The most clients of Providers with settings of their own that are kept at a time.
 const MAX_CLIENTS: usize = 1024;
 
-/// Sends over the network.
+/// Sends over HTTP.
 pub struct HttpTransport {
     pub(super) policy: AddressPolicy,
     pub(super) resolver: Arc<dyn Resolver>,
@@ -37,15 +37,7 @@ struct Settings {
 }
 
 impl HttpTransport {
-    /// A transport with the system's resolver.
-    ///
-    /// # Errors
-    /// The system's root certificates cannot be read.
-    pub fn new(policy: AddressPolicy) -> Result<Self, SendError> {
-        Self::with_resolver(policy, Arc::new(SystemResolver))
-    }
-
-    /// A transport with another resolver; for tests.
+    /// A transport with this resolver.
     ///
     /// # Errors
     /// The system's root certificates cannot be read.

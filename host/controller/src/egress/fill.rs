@@ -17,6 +17,7 @@ use reqwest::header::{
 };
 use thiserror::Error;
 
+use super::nats::PUBLISH;
 use super::signature::sign;
 use super::{Prepared, url};
 
@@ -54,6 +55,17 @@ pub enum PrepareError {
     /// Not one of the methods that Herald sends.
     #[error("the module asked for the method {0}, which Herald does not send")]
     Method(String),
+    /// A method for NATS, and an address for something else.
+    #[error(
+        "the Provider's address is not one of NATS: begin spec.address, or the Secret's key address, with nats:// or tls://"
+    )]
+    NotNats,
+    /// No subject to publish to.
+    #[error(
+        "the module asked for {} without a subject: one path segment without blanks and control characters, and no query",
+        PUBLISH
+    )]
+    Subject,
     /// The request needs the address, and there is none that is a URL.
     #[error(
         "the Provider has no address that is a URL: set spec.address or the Secret's key address"
@@ -140,16 +152,24 @@ pub fn prepare(
         .iter()
         .map(|(key, value)| Ok((key.clone(), filler.join(value, &At::Query)?)))
         .collect::<Result<Vec<_>, PrepareError>>()?;
-    let url =
-        url::build(&request.url.base, &segments, &query, address.as_ref(), description, provider)?;
+    let publishes = method.as_str() == PUBLISH;
+    let url = if publishes {
+        url::subject(&request.url.base, &segments, &query, address.as_ref())?
+    } else {
+        url::build(&request.url.base, &segments, &query, address.as_ref(), description, provider)?
+    };
 
     let body = filler.join(&request.body, &At::Body(BodyKind::of(request)))?;
     if body.len() > MAX_BODY_BYTES {
         return Err(PrepareError::TooLong);
     }
-    let userinfo =
-        address.as_ref().filter(|_| is_address(&request.url.base)).and_then(Address::userinfo);
-    let headers = filler.headers(&request.headers, &body, userinfo)?;
+    let mut headers = filler.headers(&request.headers, &body)?;
+    // A server of NATS knows the connection, and no more of who sent a message.
+    if !publishes {
+        let userinfo =
+            address.as_ref().filter(|_| is_address(&request.url.base)).and_then(Address::userinfo);
+        complete(&mut headers, userinfo);
+    }
     Ok(Prepared { method, url, headers, body: Bytes::from(body) })
 }
 
@@ -169,6 +189,8 @@ fn method(name: &str) -> Result<Method, PrepareError> {
         "PUT" => Ok(Method::PUT),
         "PATCH" => Ok(Method::PATCH),
         "DELETE" => Ok(Method::DELETE),
+        PUBLISH => Method::from_bytes(PUBLISH.as_bytes())
+            .map_err(|_| PrepareError::Method(PUBLISH.to_owned())),
         other => Err(PrepareError::Method(other.chars().take(32).collect())),
     }
 }
@@ -326,7 +348,6 @@ impl Filler<'_> {
         &self,
         headers: &[(String, Vec<Fragment>)],
         body: &[u8],
-        userinfo: Option<(String, String)>,
     ) -> Result<HeaderMap, PrepareError> {
         if headers.len() > MAX_HEADERS {
             return Err(PrepareError::TooManyHeaders);
@@ -350,12 +371,6 @@ impl Filler<'_> {
                 return Err(refused());
             }
         }
-        map.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
-        if let Some((user, password)) = userinfo
-            && !map.contains_key(AUTHORIZATION)
-        {
-            map.insert(AUTHORIZATION, basic(&user, &password));
-        }
         Ok(map)
     }
 
@@ -366,6 +381,16 @@ impl Filler<'_> {
         } else {
             PrepareError::Credential(shown(credential))
         }
+    }
+}
+
+/// Adds what Herald says in each request of HTTP, unless the module said something else.
+fn complete(headers: &mut HeaderMap, userinfo: Option<(String, String)>) {
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+    if let Some((user, password)) = userinfo
+        && !headers.contains_key(AUTHORIZATION)
+    {
+        headers.insert(AUTHORIZATION, basic(&user, &password));
     }
 }
 

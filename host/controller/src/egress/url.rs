@@ -2,7 +2,7 @@
 //!
 //! Segments never change the path that stands before them: a slash in a text is encoded, and `.` and `..` are refused.
 
-use herald_core::address::Address;
+use herald_core::address::{Address, is_nats};
 use herald_core::formatter::{Base, Description};
 use herald_core::policy::host_allowed;
 use herald_core::provider::Provider;
@@ -80,6 +80,33 @@ pub(super) fn build(
         }
     }
     url.set_query((!pairs.is_empty()).then(|| pairs.join("&")).as_deref());
+    Ok(url)
+}
+
+/// The URL of a subject of NATS: the provider's server, and the subject as the whole path.
+///
+/// The subject stands in a line of the protocol, so what would end it there is refused.
+pub(super) fn subject(
+    base: &Base,
+    segments: &[Vec<u8>],
+    query: &[(String, Vec<u8>)],
+    address: Option<&Address>,
+) -> Result<Url, PrepareError> {
+    let mut url = own(address)?.clone();
+    if !is_nats(url.scheme()) || matches!(base, Base::Site(_)) {
+        return Err(PrepareError::NotNats);
+    }
+    let [subject] = segments else { return Err(PrepareError::Subject) };
+    let text = std::str::from_utf8(subject).map_err(|_| PrepareError::Subject)?;
+    let breaks = |c: char| c.is_whitespace() || c.is_control();
+    if text.is_empty() || text.contains(breaks) || !query.is_empty() {
+        return Err(PrepareError::Subject);
+    }
+    for cleared in [url.set_username(""), url.set_password(None)] {
+        cleared.map_err(|()| PrepareError::NoUrl)?;
+    }
+    url.set_path(&suffix(segments)?);
+    url.set_query(None);
     Ok(url)
 }
 

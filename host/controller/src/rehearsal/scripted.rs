@@ -14,7 +14,7 @@ use url::Url;
 
 use super::Answer;
 use super::shown::{Secrets, Via, shown_on_the_wire};
-use crate::egress::{MAX_HOPS, Prepared, SendError, Transport, proxy_of, redirect_target};
+use crate::egress::{MAX_HOPS, Prepared, SendError, Transport, nats, proxy_of, redirect_target};
 use crate::modules::Modules;
 
 /// The script and the record of one case.
@@ -77,7 +77,10 @@ impl Scripted {
     ) -> Result<Response, SendError> {
         // Where it really goes is not known without DNS, and a case may stand on loopback.
         let policy = AddressPolicy { allow_loopback: true, allow_private: true };
-        policy.check_url(&request.url).map_err(SendError::Denied)?;
+        nats::check_url(&policy, &request.url).map_err(SendError::Denied)?;
+        if request.method.as_str() == nats::PUBLISH {
+            nats::check_provider(provider)?;
+        }
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let via = self.tunnel(provider, &request.url, &host)?;
         match self.take(self.shown(request, provider, via.as_ref())) {

@@ -6,6 +6,7 @@ use herald_core::formatter::Response;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use serde_json::{Value, json};
 
+use crate::egress::nats::{PUBLISH, header_name};
 use crate::egress::{Mask, Prepared};
 
 /// Whether secrets are shown.
@@ -41,6 +42,7 @@ pub(super) fn shown_on_the_wire(
         None => text.to_owned(),
     };
     let is_connect = request.method == reqwest::Method::CONNECT;
+    let publishes = request.method.as_str() == PUBLISH;
     let authority = authority(&request.url, is_connect);
     let mut headers: Vec<(String, String)> = request
         .headers
@@ -52,16 +54,20 @@ pub(super) fn shown_on_the_wire(
             } else {
                 hide(&value)
             };
-            (name.as_str().to_owned(), shown)
+            let name = if publishes { header_name(name.as_str()) } else { name.to_string() };
+            (name, shown)
         })
         .collect();
-    if !request.headers.contains_key(HOST) {
-        headers.push((HOST.to_string(), authority.clone()));
-    }
-    let mut noise = vec![USER_AGENT.as_str()];
-    if !request.body.is_empty() {
-        headers.push((CONTENT_LENGTH.to_string(), request.body.len().to_string()));
-        noise.insert(0, CONTENT_LENGTH.as_str());
+    let mut noise = Vec::new();
+    if !publishes {
+        if !request.headers.contains_key(HOST) {
+            headers.push((HOST.to_string(), authority.clone()));
+        }
+        if !request.body.is_empty() {
+            headers.push((CONTENT_LENGTH.to_string(), request.body.len().to_string()));
+            noise.push(CONTENT_LENGTH.as_str());
+        }
+        noise.push(USER_AGENT.as_str());
     }
     headers.sort();
     let url = if is_connect { authority } else { hide(request.url.as_str()) };
@@ -70,6 +76,8 @@ pub(super) fn shown_on_the_wire(
         None => request.body.to_vec(),
     };
     let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // A message to NATS is of no type, and JSON as a rule.
+    let content_type = content_type.or(publishes.then_some("json"));
     let mut shown = json!({
         "method": request.method.as_str(),
         "url": url,

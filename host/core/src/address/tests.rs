@@ -34,6 +34,24 @@ fn urls_are_read_as_they_are() {
     check_url("https://h/?x;SharedAccessKey=k", "https://h/?x;SharedAccessKey=k");
 }
 
+#[test]
+fn a_list_of_nats_servers_keeps_its_order() {
+    let check = |raw: &str, expected: Result<&[&str], ParseAddressError>| {
+        let servers = nats_servers(raw)
+            .map(|servers| servers.iter().map(|url| url.to_string()).collect::<Vec<_>>());
+        let expected =
+            expected.map(|urls| urls.iter().map(|&url| url.to_owned()).collect::<Vec<_>>());
+        assert_eq!(servers, expected, "{raw:?}");
+    };
+    check("nats://a.example:4222", Ok(&["nats://a.example:4222"]));
+    check("tls://a.example , b.example:4223,", Ok(&["tls://a.example", "nats://b.example:4223"]));
+    check("nats://u:p@a,nats://t@[::1]:1", Ok(&["nats://u:p@a", "nats://t@[::1]:1"]));
+    check("nats://a,https://b", Err(ParseAddressError::NotNats));
+    check("nats://a,nats://", Err(ParseAddressError::NoHost));
+    check_error("nats://a,https://b", ParseAddressError::NotNats);
+    check_error("nats://", ParseAddressError::NoHost);
+}
+
 /// Rule R4.
 #[test]
 fn git_addresses_of_other_forms_read_as_https_without_their_user() {

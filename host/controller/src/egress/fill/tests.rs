@@ -248,6 +248,55 @@ fn methods_and_sizes_are_bounded() {
     assert_eq!(refusal(filled(&long, &[], &[])), PrepareError::TooLong);
 }
 
+fn publication(address: &str, base: Base, path: &[&str]) -> Result<Prepared, PrepareError> {
+    let mut asked = request(vec![("Nats-Msg-Id", vec![text("0af7")])], vec![text("{}")]);
+    asked.method = "PUBLISH".to_owned();
+    asked.url.base = base;
+    asked.url.path = path.iter().map(|&segment| vec![text(segment)]).collect();
+    prepare(&asked, &description(&[]), &provider(address, &[]))
+}
+
+/// Rule R8.
+#[test]
+fn a_publication_has_a_subject_and_no_header_but_its_own() {
+    let check = |address: &str, subject: &str, expected: &str| {
+        let done = publication(address, Base::Origin, &[subject]).unwrap();
+        assert_eq!((done.method.as_str(), done.url.as_str()), ("PUBLISH", expected));
+        let names: Vec<&str> = done.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["nats-msg-id"]);
+    };
+    check("nats://h.example:4222", "flux.events", "nats://h.example:4222/flux.events");
+    check("tls://ann:fake@h.example", "flux", "tls://h.example/flux");
+    check("nats://h.example/x?y=z", "a/b?c#d", "nats://h.example/a%2Fb%3Fc%23d");
+    check("nats://a.example,nats://b.example", "flux", "nats://a.example/flux");
+    for path in [
+        &[][..],
+        &[""],
+        &["."],
+        &[".."],
+        &["flux events"],
+        &["a\r\nPUB b 0"],
+        &["a\tb"],
+        &["a", "b"],
+    ] {
+        let refused = refusal(publication("nats://h.example", Base::Address, path));
+        assert!(matches!(refused, PrepareError::Subject | PrepareError::DotSegment), "{path:?}");
+    }
+}
+
+/// Rule R8.
+#[test]
+fn a_publication_goes_to_nats_alone() {
+    for address in ["https://h.example/hook", "ws://h.example"] {
+        let refused = refusal(publication(address, Base::Origin, &["flux"]));
+        assert_eq!(refused, PrepareError::NotNats, "{address}");
+    }
+    let site = Base::Site("https://api.lab.example".to_owned());
+    let refused = refusal(publication("nats://h.example", site, &["flux"]));
+    assert_eq!(refused, PrepareError::NotNats);
+    assert_eq!(refusal(publication("hub", Base::Origin, &["flux"])), PrepareError::NoUrl);
+}
+
 /// Rule R4.
 #[test]
 fn userinfo_becomes_basic_unless_the_module_authorizes() {

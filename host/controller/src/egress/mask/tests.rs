@@ -48,6 +48,24 @@ fn a_secret_within_a_longer_base64_text_is_found_at_each_place() {
     }
 }
 
+/// Rule S6.
+#[test]
+fn each_credential_of_nats_is_found_by_itself() {
+    let creds = "-----BEGIN NATS USER JWT-----\nfake.jwt.of-a-user\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\nSUFAKESEEDOFAUSER\n------END USER NKEY SEED------\n";
+    let provider = provider(
+        "nats://ann:fake-first@a.example,bob:fake-second@b.example:4222",
+        &[("creds", creds)],
+    );
+    let check = |text: &str, expected: &str| {
+        assert_eq!(Mask::new(&provider, AddressSeen::Origin).text(text), expected);
+    };
+    check("jwt fake.jwt.of-a-user end", "jwt ***** end");
+    check("seed SUFAKESEEDOFAUSER end", "seed ***** end");
+    check("BEGIN USER NKEY SEED", "BEGIN USER NKEY SEED");
+    check("nats://ann:fake-first@a.example", "nats://*****@a.example");
+    check("b.example takes no fake-second", "b.example takes no *****");
+}
+
 #[test]
 fn overlapping_secrets_leave_no_tail() {
     let provider = provider("", &[("a", "fake-one-two"), ("b", "two-three")]);

@@ -41,6 +41,9 @@ pub(super) fn values(provider: &Provider, seen: AddressSeen) -> Vec<String> {
         if shorter.pop().is_some() && shorter.len() >= MIN_ADDRESS_BYTES {
             values.push(shorter);
         }
+        if key == "creds" {
+            values.extend(long_lines(value));
+        }
         if key == "proxy" {
             values.extend(userinfo_parts(value));
         }
@@ -57,6 +60,12 @@ pub(super) fn values(provider: &Provider, seen: AddressSeen) -> Vec<String> {
         values.extend(userinfo_parts(proxy.url.expose()));
     }
     values
+}
+
+/// The lines of a file of credentials that are ones: a token and a seed stand between lines for people.
+fn long_lines(text: &str) -> Vec<String> {
+    let is_credential = |line: &&str| line.len() >= MIN_SEGMENT_BYTES && !line.contains(' ');
+    text.lines().map(str::trim).filter(is_credential).map(str::to_owned).collect()
 }
 
 /// What follows the scheme in `Bearer …` and `Basic …`; a receiver may take it apart before it complains.
@@ -106,6 +115,12 @@ fn path_parts(url: &Url) -> Vec<String> {
 
 /// The password, and the user where there is none: a token is often written so.
 fn userinfo_parts(raw: &str) -> Vec<String> {
+    // Each server of a list has its own.
+    if let Ok(servers) = address::nats_servers(raw)
+        && let [_, _, ..] = servers.as_slice()
+    {
+        return servers.iter().flat_map(|server| userinfo_parts(server.as_str())).collect();
+    }
     // A proxy of another scheme is no address of a Provider, so it is read as a URL first.
     let userinfo = match Url::parse(raw.trim()) {
         Ok(url) => Some((decode(url.username()), decode(url.password().unwrap_or_default()))),

@@ -2,6 +2,7 @@
 //!
 //! It must not open connections nor know the client that does.
 
+use herald_core::address::{self, Address, is_nats};
 use herald_core::provider::{ProxySettings, TlsSettings};
 use herald_core::secret::SecretText;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -53,6 +54,16 @@ pub(super) fn proxy<'a>(
             wiring.blame("spec.proxy", message);
             None
         }
+    }
+}
+
+/// Says that a proxy does not lead to this address: to go around it would be worse than not to go.
+pub(super) fn blame_proxy_of_nats(wiring: &mut Wiring<'_>, address: &str) {
+    if let Ok(Some(Address::Url { url })) = address::parse(address)
+        && is_nats(url.scheme())
+    {
+        let message = "is one of NATS, which Herald does not reach through a proxy; remove `spec.proxySecretRef`, `spec.proxy` and the Secret's `proxy`";
+        wiring.blame("spec.address", message.to_owned());
     }
 }
 

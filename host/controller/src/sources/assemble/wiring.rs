@@ -45,6 +45,9 @@ pub(super) fn wire(
     let values = secret.map(|secret| wiring.values(secret)).unwrap_or_default();
     let address = wiring.address(secret);
     let proxy = connection::proxy(&mut wiring, secret);
+    if proxy.is_some() {
+        connection::blame_proxy_of_nats(&mut wiring, &address);
+    }
     let tls = connection::tls(&mut wiring, secret);
     let commit_status_expr = wiring.commit_status_expr();
     Provider {

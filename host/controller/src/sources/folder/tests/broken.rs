@@ -347,6 +347,23 @@ fn addresses_headers_and_proxies() {
 }
 
 #[test]
+fn a_proxy_does_not_lead_to_nats() {
+    let text = [
+        provider("a", "type: nats\naddress: nats://a.example\nproxy: http://proxy.example"),
+        provider("b", "type: nats\nsecretRef: {name: b}"),
+        secret("b", "address: tls://b.example\nproxy: http://proxy.example"),
+        provider("c", "type: nats\naddress: nats://c.example"),
+    ]
+    .join("---\n");
+    let loaded = load(&text);
+    for (name, n_problems) in [("a", 1), ("b", 1), ("c", 0)] {
+        assert_eq!(named(&loaded, name).problems.len(), n_problems, "{name}");
+    }
+    let shown = lines(&loaded);
+    assert!(shown.iter().all(|line| line.contains("not reach through a proxy")), "{shown:#?}");
+}
+
+#[test]
 fn certificates_that_do_not_fit() {
     let text = [
         provider("a", "type: generic\ncertSecretRef: {name: a}"),
