@@ -16,6 +16,9 @@ use herald_controller::sources::folder::from_texts;
 use herald_controller::telemetry::report;
 use herald_core::policy::AddressPolicy;
 use herald_core::provider::Provider;
+use herald_tests::events::kustomization;
+use herald_tests::eventually;
+use herald_tests::herald::Herald;
 use herald_tests::tls::Authority;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
@@ -24,6 +27,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use self::server::{Manner, Server};
+use crate::serve::{client, folder};
 
 const WITHIN: Duration = Duration::from_secs(10);
 
@@ -297,4 +301,31 @@ async fn a_listener_that_is_no_server_of_nats_learns_nothing() {
     assert_eq!(kind, "connect");
     assert!(text.contains("no server of NATS") && !text.contains("fake-password"), "{text}");
     assert!(heard.await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_event_is_published_through_the_running_service() {
+    let server = Server::start(Manner::default()).await;
+    let spec = json!({
+        "type": "nats", "channel": "flux.events", "secretRef": {"name": "hook"},
+        "address": format!("nats://127.0.0.1:{}", server.port()),
+    });
+    let config = folder(&spec, &json!({"username": "ann", "password": "fake"}));
+    let data = tempfile::tempdir().unwrap();
+    let herald = Herald::start(config.path(), &data.path().join("data"), &[]).await;
+    let event = kustomization("storefront", "info", "ReconciliationSucceeded", "published");
+    let answer = client().post(herald.events()).body(event.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    eventually("the message arrives", WITHIN, || server.messages().len() == 1).await;
+    let message = server.messages().remove(0);
+    let (head, payload) = message.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    assert!(lines.next().is_some_and(|line| line.starts_with("HPUB flux.events ")), "{head}");
+    assert_eq!(lines.next(), Some("NATS/1.0"));
+    let id = lines.next().and_then(|line| line.strip_prefix("Nats-Msg-Id: "));
+    assert!(id.is_some_and(|id| id.len() == 32), "{head}");
+    let payload: Value = serde_json::from_str(payload).unwrap();
+    assert_eq!(payload["message"], "published");
+    assert_eq!(server.logins()[0]["user"], "ann");
+    assert_eq!(herald.stop().await, Some(0));
 }
