@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use herald_controller::egress::{
-    HttpTransport, PrepareError, Prepared, Resolver, SendError, SystemResolver, Transport, prepare,
+    Draft, HttpTransport, PrepareError, Prepared, Resolver, SendError, SystemResolver, Transport,
+    prepare,
 };
 use herald_controller::sources::folder::from_texts;
 use herald_core::formatter::{Base, Description, Purpose, Request, Response, Url as Target};
@@ -215,7 +216,8 @@ async fn send(transport: &HttpTransport, provider: Option<Arc<Provider>>) -> Str
         config_schema: String::new(),
     };
     match prepare(&request, &description, &provider) {
-        Ok(prepared) => kind(&transport.send(&provider, prepared, WITHIN).await),
+        Ok(Draft::Whole(prepared)) => kind(&transport.send(&provider, prepared, WITHIN).await),
+        Ok(Draft::Lacking { credential, .. }) => format!("it lacks {credential}"),
         Err(PrepareError::NoUrl) => "unreadable".to_owned(),
         Err(err) => format!("not prepared: {err}"),
     }

@@ -6,6 +6,7 @@ mod commands;
 mod connections;
 mod corpus;
 mod crash;
+mod credentials;
 mod disk;
 mod egress;
 mod hostile;

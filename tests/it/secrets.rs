@@ -14,7 +14,7 @@ use crate::serve::client;
 
 mod echo;
 mod manifests;
-mod needles;
+pub(crate) mod needles;
 
 use echo::{Fault, Part, Servers};
 use needles::{Form, Needles};
@@ -171,6 +171,10 @@ fn secret(name: &str, values: Value) -> Value {
 /// The address of a Provider. Where the module may see the path it names a repository or the like, which is no secret
 /// (ARCHITECTURE.md, "What must stay true", 3), so there the path is that of the case.
 fn address(kind: &Kind, origin: &str, user: &str) -> String {
+    // That of some types is the name of a project or the like, which is no secret either.
+    if let Some(name) = kind.spec["address"].as_str().filter(|text| !text.contains([':', '/'])) {
+        return name.to_owned();
+    }
     let (scheme, host) = origin.split_once("://").unwrap();
     let path = match (kind.sees_path, kind.spec["address"].as_str()) {
         (true, Some(address)) => reqwest::Url::parse(address)

@@ -70,6 +70,21 @@ const ROOMS: &[(&str, &[&str])] = &[
             "crate::server",
             "crate::sources",
             "crate::catalog",
+            "crate::credentials",
+            "crate::modules",
+            "crate::app",
+        ],
+    ),
+    (
+        "host/controller/src/credentials",
+        &[
+            "hyper",
+            "herald_engine",
+            "herald_journal",
+            "crate::delivery",
+            "crate::server",
+            "crate::sources",
+            "crate::catalog",
             "crate::modules",
             "crate::app",
         ],
@@ -125,12 +140,15 @@ const OWNED: &[(&str, &[&str])] = &[
     ("wasmtime", &["host/engine/src"]),
     ("wasmtime_wasi", &["host/engine/src"]),
     ("bindgen", &["host/engine/src/since_v0_1_0.rs"]),
+    ("ring", &["host/controller/src/credentials/jwt.rs"]),
 ];
 
 /// Where the value of a secret may be looked at.
 const EXPOSE: &[&str] = &[
     "host/core/src/secret.rs",
     "host/core/src/provider.rs",
+    "host/controller/src/credentials",
+    "host/controller/src/credentials.rs",
     "host/controller/src/egress",
     "host/controller/src/sources",
     "host/controller/src/modules/disclosure.rs",

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::CatalogStore;
+use crate::credentials::Credentials;
 use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
 use crate::egress::{Network, SendError};
 use crate::modules::folder::{ModulesFolder, ModulesFolderError};
@@ -137,6 +138,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         Arc::clone(&catalog),
         Arc::clone(&modules),
         transport,
+        Credentials::default(),
         memory,
         journal_id,
         options,

@@ -30,7 +30,7 @@ use thiserror::Error;
 
 pub use client::HttpTransport;
 pub(crate) use fill::{AGENT, WITHHELD};
-pub use fill::{PrepareError, prepare};
+pub use fill::{Draft, PrepareError, Unauthorized, prepare};
 pub use mask::{AddressSeen, Mask};
 pub use network::Network;
 pub(crate) use proxy::proxy_of;

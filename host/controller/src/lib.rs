@@ -6,6 +6,7 @@
 pub mod app;
 pub mod catalog;
 pub mod cli;
+pub mod credentials;
 pub mod delivery;
 pub mod egress;
 pub mod modules;

@@ -16,6 +16,7 @@ use herald_core::retry::{Next, RetryPolicy};
 use serde_json::Value;
 
 use crate::catalog::CatalogStore;
+use crate::credentials::Credentials;
 use crate::delivery::{Attempts, Forgetful, Job, Options, Outcome};
 use crate::egress::Transport;
 use crate::modules::Modules;
@@ -46,7 +47,9 @@ pub async fn rehearse(
 ) -> Rehearsed {
     let scripted = Arc::new(Scripted::new(case.answers.clone(), Arc::clone(&modules), secrets));
     let mut sent_before = 0;
-    let (outcome, mistakes) = run(case, modules, options, Arc::clone(&scripted), |reason| {
+    let credentials = Credentials::default();
+    let transport = Arc::clone(&scripted);
+    let (outcome, mistakes) = run(case, modules, options, credentials, transport, |reason| {
         let sent = scripted.sent();
         let sent_nothing = std::mem::replace(&mut sent_before, sent) == sent;
         match scripted.has_next() {
@@ -73,6 +76,7 @@ pub(crate) async fn run<T: Transport>(
     case: &Case,
     modules: Arc<Modules>,
     options: Options,
+    credentials: Credentials,
     transport: T,
     mut retry: impl FnMut(&str) -> Retry,
 ) -> (String, Vec<String>) {
@@ -96,7 +100,8 @@ pub(crate) async fn run<T: Transport>(
     }
     let store = Arc::new(CatalogStore::new(catalog));
     let journal = JournalId::from_bytes([0; 16]);
-    let attempts = Attempts::new(store, modules, transport, Arc::new(Forgetful), journal, options);
+    let memory = Arc::new(Forgetful);
+    let attempts = Attempts::new(store, modules, transport, credentials, memory, journal, options);
     let event = Arc::new(intake.event);
     let mut outcomes = Vec::new();
     for (number, (alert_uid, provider)) in (1..).zip(wanted) {

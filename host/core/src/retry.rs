@@ -215,7 +215,8 @@ fn reason(response: &Response, advice: &str) -> String {
 }
 
 /// The first characters of a body on one line: control characters are dropped, and breaks and blanks become one blank.
-fn excerpt(body: &[u8]) -> String {
+#[must_use]
+pub fn excerpt(body: &[u8]) -> String {
     // Four bytes are the most that a character takes, and some may be blanks or controls.
     let start = body.get(..body.len().min(SHOWN_CHARS * 16)).unwrap_or_default();
     let text = String::from_utf8_lossy(start);

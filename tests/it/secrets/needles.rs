@@ -2,7 +2,7 @@
 
 /// How a receiver writes down what it got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Plain,
     Percent,
     PercentLower,
@@ -15,7 +15,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    pub(super) const ALL: [Form; 9] = [
+    pub(crate) const ALL: [Form; 9] = [
         Form::Plain,
         Form::Percent,
         Form::PercentLower,
@@ -27,7 +27,7 @@ impl Form {
         Form::HexUpper,
     ];
 
-    pub(super) fn of(self, bytes: &[u8]) -> String {
+    pub(crate) fn of(self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes);
         match self {
             Form::Plain => text.into_owned(),
@@ -64,7 +64,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Percent-encoded but for letters, digits and these.
-pub(super) fn percent(text: &str, kept: &str, upper: bool) -> String {
+pub(crate) fn percent(text: &str, kept: &str, upper: bool) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
@@ -86,7 +86,7 @@ fn json_of_go(text: &str) -> String {
 }
 
 /// Every form of a value that is searched for.
-pub(super) fn forms(value: &str) -> Vec<String> {
+pub(crate) fn forms(value: &str) -> Vec<String> {
     // What others keep as it is: nobody, RFC 3986, a path in Go, a path and a query of browsers, forms of HTML.
     let kept = ["", "-._~", "-._~$&+:=@/", "-._~!$&'()*+,;=:@/%|", "*-._", "-._~!$'()*,:@", "+/%"];
     let mut forms = vec![
@@ -118,16 +118,16 @@ pub(super) fn forms(value: &str) -> Vec<String> {
 
 /// What must not be found.
 #[derive(Default)]
-pub(super) struct Needles(Vec<(String, String)>);
+pub(crate) struct Needles(Vec<(String, String)>);
 
 impl Needles {
-    pub(super) fn add(&mut self, place: &str, value: &str) {
+    pub(crate) fn add(&mut self, place: &str, value: &str) {
         assert!(value.len() >= 12, "{place}: too short to be sure of");
         self.0.extend(forms(value).into_iter().map(|form| (place.to_owned(), form)));
     }
 
     /// The places whose values are in there, with what stands around them.
-    pub(super) fn found_in(&self, bytes: &[u8]) -> Vec<String> {
+    pub(crate) fn found_in(&self, bytes: &[u8]) -> Vec<String> {
         let text = String::from_utf8_lossy(bytes);
         let mut found = Vec::new();
         for (place, form) in &self.0 {
@@ -141,7 +141,7 @@ impl Needles {
         found
     }
 
-    pub(super) fn assert_absent(&self, outputs: &[(String, Vec<u8>)]) {
+    pub(crate) fn assert_absent(&self, outputs: &[(String, Vec<u8>)]) {
         let mut found = Vec::new();
         for (name, bytes) in outputs {
             found.extend(self.found_in(bytes).into_iter().map(|text| format!("{name}: {text}")));

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use super::modules_dir::ModuleFlags;
 use super::render::{Files, message_text, request_text};
 use super::{Failed, Output, print, print_warning};
+use crate::credentials::Credentials;
 use crate::delivery::Options;
-use crate::egress::{Network, Prepared, SendError, Transport};
+use crate::egress::{Mask, Network, Prepared, SendError, Transport};
 use crate::modules::Modules;
 use crate::rehearsal::{Retry, run, shown_request, shown_response};
 
@@ -50,15 +51,17 @@ impl Send {
             modules: Arc::clone(&modules),
             exchanges: Mutex::default(),
         });
+        let credentials = Credentials::default();
+        let transport = Arc::clone(&recording);
+        let once = |reason: &str| Retry::Never(reason.to_owned());
         let (outcome, mistakes) =
-            run(&case, modules, Options::default(), Arc::clone(&recording), |reason| {
-                Retry::Never(reason.to_owned())
-            })
-            .await;
+            run(&case, modules, Options::default(), credentials, transport, once).await;
         for mistake in &mistakes {
             print_warning(mistake);
         }
-        let exchanges = recording.exchanges.lock().expect("no holder of this lock panics").clone();
+        // Only now: a mask learns a token from the answer that brings it.
+        let exchanges = recording.exchanges.lock().expect("no holder of this lock panics");
+        let exchanges: Vec<Value> = exchanges.iter().map(Exchange::shown).collect();
         match self.output {
             Output::Json => {
                 print(format_args!("{:#}", json!({"exchanges": exchanges, "outcome": outcome})))
@@ -96,11 +99,31 @@ fn exchange_text(number: usize, exchange: &Value) -> String {
     text
 }
 
-/// A transport that writes down what it sends and gets, masked.
+/// A transport that writes down what it sends and gets.
 struct Recording {
     network: Network,
     modules: Arc<Modules>,
-    exchanges: Mutex<Vec<Value>>,
+    exchanges: Mutex<Vec<Exchange>>,
+}
+
+/// A request and what came of it, with secrets, and what hides them.
+struct Exchange {
+    request: Prepared,
+    answer: Result<Response, String>,
+    mask: Arc<Mask>,
+}
+
+impl Exchange {
+    fn shown(&self) -> Value {
+        let request = shown_request(&self.request, &self.mask);
+        match &self.answer {
+            Ok(response) => {
+                let response = shown_response(&self.mask.response(response.clone()));
+                json!({"request": request, "response": response})
+            }
+            Err(text) => json!({"request": request, "error": self.mask.text(text)}),
+        }
+    }
 }
 
 impl Transport for Arc<Recording> {
@@ -110,17 +133,12 @@ impl Transport for Arc<Recording> {
         request: Prepared,
         within: Duration,
     ) -> Result<Response, SendError> {
-        let mask = self.modules.mask(provider);
-        let sent = shown_request(&request, Some(&mask));
-        let answered = self.network.send(provider, request, within).await;
-        let exchange = match &answered {
-            Ok(response) => {
-                json!({"request": sent, "response": shown_response(&mask.response(response.clone()))})
-            }
-            Err(err) => {
-                json!({"request": sent, "error": mask.text(&crate::telemetry::report(err))})
-            }
+        let answered = self.network.send(provider, request.clone(), within).await;
+        let answer = match &answered {
+            Ok(response) => Ok(response.clone()),
+            Err(err) => Err(crate::telemetry::report(err)),
         };
+        let exchange = Exchange { request, answer, mask: self.modules.mask(provider) };
         self.exchanges.lock().expect("no holder of this lock panics").push(exchange);
         answered
     }

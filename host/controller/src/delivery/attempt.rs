@@ -20,7 +20,8 @@ use tokio::time::Instant;
 use super::waiting::Condition;
 use super::{Job, Memory, ModuleFailure, Outcome, Report};
 use crate::catalog::{CatalogStore, ProviderKey};
-use crate::egress::{Mask, PrepareError, SendError, Transport, prepare};
+use crate::credentials::{Asking, CredentialError, Credentials, ObtainError};
+use crate::egress::{Draft, Mask, PrepareError, SendError, Transport, Unauthorized, prepare};
 use crate::modules::{Loaded, Modules, disclosure};
 use crate::telemetry::report;
 
@@ -44,6 +45,8 @@ pub struct Attempts<T> {
     pub modules: Arc<Modules>,
     /// The way out.
     pub transport: T,
+    /// What requests may carry that no Secret holds.
+    pub credentials: Credentials,
     /// What modules asked to remember.
     pub memory: Arc<dyn Memory>,
     /// Delivery ids are made with it.
@@ -61,11 +64,12 @@ impl<T: Transport> Attempts<T> {
         catalog: Arc<CatalogStore>,
         modules: Arc<Modules>,
         transport: T,
+        credentials: Credentials,
         memory: Arc<dyn Memory>,
         journal: JournalId,
         options: Options,
     ) -> Self {
-        Self { catalog, modules, transport, memory, journal, options }
+        Self { catalog, modules, transport, credentials, memory, journal, options }
     }
 
     /// What an attempt for this Provider would depend on now.
@@ -187,7 +191,8 @@ impl<T: Transport> Attempts<T> {
         module: &Loaded,
         mut delivery: Delivery,
     ) -> Outcome {
-        let started = Instant::now();
+        let deadline = Instant::now() + attempt.provider.timeout;
+        let now = delivery.now;
         let disclosed = disclosure::of(attempt.provider, Arc::clone(&attempt.mask));
         loop {
             let action = match module.module.next(&delivery, Arc::clone(&disclosed)).await {
@@ -198,7 +203,7 @@ impl<T: Transport> Attempts<T> {
             match action {
                 Action::Done(conclusion) => return attempt.conclude(conclusion, &delivery),
                 Action::Finish(request) => {
-                    return match self.exchange(attempt, module, &request, started).await {
+                    return match self.exchange(attempt, module, &request, deadline, now).await {
                         Ok(response) => judged(&response, delivery.now),
                         Err(outcome) => outcome,
                     };
@@ -209,8 +214,9 @@ impl<T: Transport> Attempts<T> {
                             "the module asked more than {MAX_QUESTIONS} questions"
                         ));
                     }
+                    let request = &question.request;
                     let response =
-                        match self.exchange(attempt, module, &question.request, started).await {
+                        match self.exchange(attempt, module, request, deadline, now).await {
                             Ok(response) => response,
                             Err(outcome) => return outcome,
                         };
@@ -231,16 +237,62 @@ impl<T: Transport> Attempts<T> {
         attempt: &mut Attempt<'_>,
         module: &Loaded,
         request: &Request,
-        started: Instant,
+        deadline: Instant,
+        now: Timestamp,
     ) -> Result<Response, Outcome> {
         let provider = attempt.provider;
-        let prepared = prepare(request, module.module.description(), provider)
+        let draft = prepare(request, module.module.description(), provider)
             .map_err(|err| not_prepared(&err))?;
-        let within = provider.timeout.saturating_sub(started.elapsed());
-        let response =
-            self.transport.send(provider, prepared, within).await.map_err(|err| not_sent(&err))?;
+        let response = match draft {
+            Draft::Whole(prepared) => {
+                let within = deadline.saturating_duration_since(Instant::now());
+                let sent = self.transport.send(provider, prepared, within).await;
+                sent.map_err(|err| not_sent(&err))?
+            }
+            Draft::Lacking { credential, request } => {
+                let asking = Asking {
+                    provider,
+                    method: request.method(),
+                    url: request.url(),
+                    transport: &self.transport,
+                    mask: &attempt.mask,
+                    now,
+                    deadline,
+                };
+                self.authorized(&credential, &request, &asking).await?
+            }
+        };
         attempt.status = Some(response.status);
         Ok(attempt.mask.response(response))
+    }
+
+    /// One request with a credential. A receiver that refuses one which was kept is asked once more with a new one: it did
+    /// nothing with a request that it did not let in.
+    async fn authorized(
+        &self,
+        credential: &str,
+        request: &Unauthorized,
+        asking: &Asking<'_, T>,
+    ) -> Result<Response, Outcome> {
+        let mut is_second = false;
+        loop {
+            let authorization = self
+                .credentials
+                .authorization(credential, asking)
+                .await
+                .map_err(|err| not_obtained(&err))?;
+            let request = request.authorized(authorization.value());
+            let within = asking.deadline.saturating_duration_since(Instant::now());
+            let sent = self.transport.send(asking.provider, request, within).await;
+            let response = sent.map_err(|err| not_sent(&err))?;
+            let again = response.status == 401
+                && !is_second
+                && self.credentials.refused(&authorization, asking.now).await;
+            if !again {
+                return Ok(response);
+            }
+            is_second = true;
+        }
     }
 }
 
@@ -362,8 +414,7 @@ fn not_prepared(err: &PrepareError) -> Outcome {
         | PrepareError::NotBase64(_)
         | PrepareError::EmptyKey
         | PrepareError::BodyInBody
-        | PrepareError::HeaderValue(_)
-        | PrepareError::UnsupportedCredential(_) => Outcome::Misconfigured(text),
+        | PrepareError::HeaderValue(_) => Outcome::Misconfigured(text),
         PrepareError::Method(_)
         | PrepareError::Subject
         | PrepareError::DotSegment
@@ -385,5 +436,20 @@ fn not_sent(err: &SendError) -> Outcome {
         Outcome::Dead(text)
     } else {
         retry(text)
+    }
+}
+
+fn not_obtained(err: &CredentialError) -> Outcome {
+    let text = report(err);
+    match err {
+        CredentialError::Unknown(_) => Outcome::Misconfigured(text),
+        // Another module may ask for it where it belongs.
+        CredentialError::Audience { .. } => retry(text),
+        CredentialError::Obtain { failure, .. } => match &**failure {
+            ObtainError::Misconfigured(_) => Outcome::Misconfigured(text),
+            ObtainError::Later { after, .. } => Outcome::Retry { after: *after, reason: text },
+            ObtainError::Send(err) if err.is_misconfiguration() => Outcome::Misconfigured(text),
+            ObtainError::Send(_) => retry(text),
+        },
     }
 }

@@ -120,11 +120,44 @@ pub enum PrepareError {
     /// A credential that the module did not declare, or not as the sole value of `authorization`.
     #[error("the module placed the credential {0} where it may not stand")]
     Credential(String),
-    /// A credential that this version cannot obtain.
-    #[error(
-        "the credential {0} is not supported by this version of Herald; use a token in the Provider's Secret"
-    )]
-    UnsupportedCredential(String),
+}
+
+/// A request that was checked and filled in.
+pub enum Draft {
+    /// It is ready for the wire.
+    Whole(Prepared),
+    /// It wants a credential in its `authorization`, which the host has to obtain first.
+    Lacking {
+        /// The credential's name.
+        credential: String,
+        /// All else.
+        request: Unauthorized,
+    },
+}
+
+/// A request that is ready but for its `authorization`.
+pub struct Unauthorized(Prepared);
+
+impl Unauthorized {
+    /// Its method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.0.method
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn url(&self) -> &::url::Url {
+        &self.0.url
+    }
+
+    /// The whole request. The value has to be for the place where it goes.
+    #[must_use]
+    pub fn authorized(&self, authorization: HeaderValue) -> Prepared {
+        let mut request = self.0.clone();
+        request.headers.insert(AUTHORIZATION, authorization);
+        request
+    }
 }
 
 /// Checks a module's request and fills in the secrets.
@@ -135,7 +168,7 @@ pub fn prepare(
     request: &Request,
     description: &Description,
     provider: &Provider,
-) -> Result<Prepared, PrepareError> {
+) -> Result<Draft, PrepareError> {
     let address = address::parse(&provider.address).map_err(PrepareError::Address)?;
     let filler = Filler { description, provider, left: Cell::new(MAX_FILLED_BYTES) };
     let method = method(&request.method)?;
@@ -163,14 +196,18 @@ pub fn prepare(
     if body.len() > MAX_BODY_BYTES {
         return Err(PrepareError::TooLong);
     }
-    let mut headers = filler.headers(&request.headers, &body)?;
+    let (mut headers, credential) = filler.headers(&request.headers, &body)?;
     // A server of NATS knows the connection, and no more of who sent a message.
     if !publishes {
         let userinfo =
             address.as_ref().filter(|_| is_address(&request.url.base)).and_then(Address::userinfo);
-        complete(&mut headers, userinfo);
+        complete(&mut headers, userinfo.filter(|_| credential.is_none()));
     }
-    Ok(Prepared { method, url, headers, body: Bytes::from(body) })
+    let prepared = Prepared { method, url, headers, body: Bytes::from(body) };
+    Ok(match credential {
+        None => Draft::Whole(prepared),
+        Some(credential) => Draft::Lacking { credential, request: Unauthorized(prepared) },
+    })
 }
 
 /// Whether requests to this base go to the address itself, so that user and password in it are meant for them. With only
@@ -348,11 +385,12 @@ impl Filler<'_> {
         &self,
         headers: &[(String, Vec<Fragment>)],
         body: &[u8],
-    ) -> Result<HeaderMap, PrepareError> {
+    ) -> Result<(HeaderMap, Option<String>), PrepareError> {
         if headers.len() > MAX_HEADERS {
             return Err(PrepareError::TooManyHeaders);
         }
         let mut map = HeaderMap::with_capacity(headers.len() + 2);
+        let mut credential = None;
         for (name, value) in headers {
             let lower = name.to_ascii_lowercase();
             let refused = || PrepareError::Header(shown(name));
@@ -360,8 +398,16 @@ impl Filler<'_> {
                 return Err(refused());
             }
             let parsed = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| refused())?;
-            if let [Fragment::Authorization(credential)] = value.as_slice() {
-                return Err(self.credential(credential, &parsed));
+            if parsed == AUTHORIZATION && credential.is_some() {
+                return Err(refused());
+            }
+            if let [Fragment::Authorization(name)] = value.as_slice() {
+                self.check_credential(name, &parsed)?;
+                if map.contains_key(&parsed) {
+                    return Err(refused());
+                }
+                credential = Some(name.clone());
+                continue;
             }
             let joined = self.join(value, &At::Header { body })?;
             let mut filled = HeaderValue::from_bytes(&joined)
@@ -371,15 +417,15 @@ impl Filler<'_> {
                 return Err(refused());
             }
         }
-        Ok(map)
+        Ok((map, credential))
     }
 
-    fn credential(&self, credential: &str, header: &HeaderName) -> PrepareError {
+    fn check_credential(&self, credential: &str, header: &HeaderName) -> Result<(), PrepareError> {
         let declared = self.description.credentials.iter().any(|name| name == credential);
         if declared && *header == AUTHORIZATION {
-            PrepareError::UnsupportedCredential(credential.to_owned())
+            Ok(())
         } else {
-            PrepareError::Credential(shown(credential))
+            Err(PrepareError::Credential(shown(credential)))
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod escapes;
 mod forms;
+mod obtained;
 mod values;
 
 use std::borrow::Cow;
@@ -16,9 +17,11 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use herald_core::formatter::Response;
 use herald_core::provider::Provider;
+use herald_core::secret::SecretText;
 
 use escapes::ESCAPES;
 use forms::forms;
+use obtained::Obtained;
 use values::values;
 
 /// The shortest value that is masked.
@@ -45,23 +48,32 @@ pub enum AddressSeen {
 /// The secrets of one provider, ready to be searched for.
 pub struct Mask {
     finder: Option<AhoCorasick>,
+    /// What the host obtained for it since.
+    obtained: Obtained,
 }
 
 impl Mask {
     /// Everything secret that this provider uses: Secret values, and its address beyond the host.
     #[must_use]
     pub fn new(provider: &Provider, seen: AddressSeen) -> Self {
-        let mut forms: Vec<Vec<u8>> = values(provider, seen)
-            .iter()
-            .filter(|value| value.len() >= MIN_BYTES)
-            .flat_map(|value| forms(value))
-            .collect();
-        forms.sort_unstable();
-        forms.dedup();
-        // A key or a certificate has thousands of characters: what is quickest to search with takes minutes to make.
-        let kind = Some(AhoCorasickKind::NoncontiguousNFA);
-        let finder = AhoCorasick::builder().kind(kind).build(&forms).ok();
-        Self { finder: finder.filter(|_| !forms.is_empty()) }
+        let values = values(provider, seen);
+        Self { finder: finder(values.iter().map(String::as_str)), obtained: Obtained::default() }
+    }
+
+    /// From now on this is secret as well: a credential that the host obtained for the provider.
+    pub fn hide(&self, credential: &SecretText) {
+        self.obtained.add(credential, false);
+    }
+
+    /// The same of a token that the host made from the clock to prove itself.
+    pub fn hide_proof(&self, token: &SecretText) {
+        self.obtained.add(token, true);
+    }
+
+    /// The text with a name in place of tokens that the host made from the clock, as they are never the same twice.
+    #[must_use]
+    pub fn without_proofs(&self, text: &str) -> String {
+        self.obtained.name_proofs(text)
     }
 
     /// The bytes without any secret.
@@ -87,9 +99,10 @@ impl Mask {
 
     /// Where secrets stand: sorted, apart from each other.
     fn spans(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let Some(finder) = &self.finder else { return Vec::new() };
         let mut found = Vec::new();
-        search(finder, bytes, MAX_LAYERS, &|span| span, &mut found);
+        for finder in self.finder.iter().chain(self.obtained.finder().as_deref()) {
+            search(finder, bytes, MAX_LAYERS, &|span| span, &mut found);
+        }
         found.sort_unstable_by_key(|span| span.start);
         let mut spans: Vec<Range<usize>> = Vec::new();
         for span in found {
@@ -141,6 +154,18 @@ impl Mask {
             .collect();
         Response { status: response.status, headers, body: self.bytes(response.body) }
     }
+}
+
+/// What finds these values in all of their forms; none when there is nothing to find.
+fn finder<'a>(values: impl Iterator<Item = &'a str>) -> Option<AhoCorasick> {
+    let mut forms: Vec<Vec<u8>> =
+        values.filter(|value| value.len() >= MIN_BYTES).flat_map(forms).collect();
+    forms.sort_unstable();
+    forms.dedup();
+    // A key or a certificate has thousands of characters: what is quickest to search with takes minutes to make.
+    let kind = Some(AhoCorasickKind::NoncontiguousNFA);
+    let finder = AhoCorasick::builder().kind(kind).build(&forms).ok();
+    finder.filter(|_| !forms.is_empty())
 }
 
 /// Finds the secrets in a text as it is and below its escapes; `place` says where in the whole a part of it stands.

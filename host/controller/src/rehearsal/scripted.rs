@@ -56,10 +56,7 @@ impl Scripted {
     }
 
     fn shown(&self, request: &Prepared, provider: &Provider, via: Option<&Via>) -> Value {
-        match self.secrets {
-            Secrets::Masked => shown_on_the_wire(request, via, Some(&self.modules.mask(provider))),
-            Secrets::Revealed => shown_on_the_wire(request, via, None),
-        }
+        shown_on_the_wire(request, via, &self.modules.mask(provider), self.secrets)
     }
 
     fn take(&self, request: Value) -> Answer {

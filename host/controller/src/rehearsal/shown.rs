@@ -26,20 +26,21 @@ pub(super) enum Via {
     Forward { proxy: String },
 }
 
-/// A request as JSON; without a mask, secrets are shown.
+/// A request as JSON, with secrets masked.
 #[must_use]
-pub fn shown_request(request: &Prepared, mask: Option<&Mask>) -> Value {
-    shown_on_the_wire(request, None, mask)
+pub fn shown_request(request: &Prepared, mask: &Mask) -> Value {
+    shown_on_the_wire(request, None, mask, Secrets::Masked)
 }
 
 pub(super) fn shown_on_the_wire(
     request: &Prepared,
     via: Option<&Via>,
-    mask: Option<&Mask>,
+    mask: &Mask,
+    secrets: Secrets,
 ) -> Value {
-    let hide = |text: &str| match mask {
-        Some(mask) => mask.lines(text).into_owned(),
-        None => text.to_owned(),
+    let hide = |text: &str| match secrets {
+        Secrets::Masked => mask.lines(text).into_owned(),
+        Secrets::Revealed => mask.without_proofs(text),
     };
     let is_connect = request.method == reqwest::Method::CONNECT;
     let publishes = request.method.as_str() == PUBLISH;
@@ -49,7 +50,7 @@ pub(super) fn shown_on_the_wire(
         .iter()
         .map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            let shown = if mask.is_some() && name == "proxy-authorization" {
+            let shown = if secrets == Secrets::Masked && name == "proxy-authorization" {
                 "*****".to_owned()
             } else {
                 hide(&value)
@@ -71,9 +72,10 @@ pub(super) fn shown_on_the_wire(
     }
     headers.sort();
     let url = if is_connect { authority } else { hide(request.url.as_str()) };
-    let body = match mask {
-        Some(mask) => mask.bytes(request.body.to_vec()),
-        None => request.body.to_vec(),
+    let body = match (secrets, std::str::from_utf8(&request.body)) {
+        (Secrets::Masked, _) => mask.bytes(request.body.to_vec()),
+        (Secrets::Revealed, Ok(text)) => mask.without_proofs(text).into_bytes(),
+        (Secrets::Revealed, Err(_)) => request.body.to_vec(),
     };
     let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     // A message to NATS is of no type, and JSON as a rule.

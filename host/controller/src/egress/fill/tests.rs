@@ -46,7 +46,19 @@ fn filled(
     declared: &[(&str, &[Place])],
     secrets: &[(&str, &str)],
 ) -> Result<Prepared, PrepareError> {
-    prepare(request, &description(declared), &provider(ADDRESS, secrets))
+    whole(request, declared, &provider(ADDRESS, secrets))
+}
+
+/// The request of a module that wants no credential.
+fn whole(
+    request: &Request,
+    declared: &[(&str, &[Place])],
+    provider: &Provider,
+) -> Result<Prepared, PrepareError> {
+    match prepare(request, &description(declared), provider)? {
+        Draft::Whole(prepared) => Ok(prepared),
+        Draft::Lacking { credential, .. } => panic!("it lacks {credential}"),
+    }
 }
 
 fn header(prepared: &Prepared, name: &str) -> String {
@@ -301,13 +313,11 @@ fn a_publication_goes_to_nats_alone() {
 #[test]
 fn userinfo_becomes_basic_unless_the_module_authorizes() {
     let address = "https://user:fake%20pw@h.example/x";
-    let plain =
-        prepare(&request(Vec::new(), Vec::new()), &description(&[]), &provider(address, &[]))
-            .unwrap();
+    let plain = whole(&request(Vec::new(), Vec::new()), &[], &provider(address, &[])).unwrap();
     assert_eq!(plain.url.as_str(), "https://h.example/x");
     assert_eq!(header(&plain, "authorization"), "Basic dXNlcjpmYWtlIHB3");
     let own = request(vec![("Authorization", vec![text("Bearer x")])], Vec::new());
-    let own = prepare(&own, &description(&[]), &provider(address, &[])).unwrap();
+    let own = whole(&own, &[], &provider(address, &[])).unwrap();
     assert_eq!(header(&own, "authorization"), "Bearer x");
 }
 
@@ -317,7 +327,7 @@ fn userinfo_is_only_for_requests_to_the_address_itself() {
         let mut asked = request(Vec::new(), Vec::new());
         asked.url.base = base;
         let address = "https://user:fake@h.example/x";
-        let done = prepare(&asked, &description(&[]), &provider(address, &[])).unwrap();
+        let done = whole(&asked, &[], &provider(address, &[])).unwrap();
         assert_eq!(done.headers.contains_key(AUTHORIZATION), is_sent, "{:?}", asked.url.base);
     };
     check(Base::Address, true);
@@ -334,10 +344,26 @@ fn a_credential_stands_alone_in_its_header() {
     let check = |headers, expected: PrepareError| {
         assert_eq!(refusal(filled(&request(headers, Vec::new()), &[], &[])), expected);
     };
-    check(
-        vec![("authorization", vec![credential("github-app")])],
-        PrepareError::UnsupportedCredential("github-app".to_owned()),
+    let asked = request(vec![("authorization", vec![credential("github-app")])], Vec::new());
+    let with_user = provider("https://user:fake@h.example/x", &[]);
+    let Draft::Lacking { credential: name, request: lacking } =
+        prepare(&asked, &description(&[]), &with_user).unwrap()
+    else {
+        panic!("it lacks a credential")
+    };
+    assert_eq!((name.as_str(), lacking.url().as_str()), ("github-app", "https://h.example/x"));
+    let done = lacking.authorized(HeaderValue::from_static("Bearer fake"));
+    assert_eq!(
+        header(&done, "authorization"),
+        "Bearer fake",
+        "and the user of the address is not sent"
     );
+    for twice in [
+        vec![("authorization", vec![credential("github-app")]), ("Authorization", vec![text("x")])],
+        vec![("authorization", vec![text("x")]), ("Authorization", vec![credential("github-app")])],
+    ] {
+        check(twice, PrepareError::Header("Authorization".to_owned()));
+    }
     check(
         vec![("x-auth", vec![credential("github-app")])],
         PrepareError::Credential("github-app".to_owned()),

@@ -183,3 +183,30 @@ fn a_secret_as_long_as_a_key_is_found_whole() {
         assert_eq!(mask.text(&format!("key {long} end")), "key ***** end");
     }
 }
+
+/// Rule S6.
+#[test]
+fn what_was_obtained_is_masked_like_what_was_given() {
+    let provider = provider("https://h.example/x", &[("token", "fake-token")]);
+    let mask = Mask::new(&provider, AddressSeen::Origin);
+    let said = "fake-token ghs_fake/1 Z2hzX2Zha2UvMQ== ghs_fake%2f1 end";
+    assert_eq!(mask.text(said), "***** ghs_fake/1 Z2hzX2Zha2UvMQ== ghs_fake%2f1 end");
+    mask.hide(&SecretText::from("ghs_fake/1"));
+    assert_eq!(mask.text(said), "***** ***** ***** ***** end");
+    for number in 0..8 {
+        assert_eq!(mask.text("ghs_fake/1"), "*****", "{number}");
+        mask.hide(&SecretText::new(format!("fake-newer-{number}")));
+        mask.hide(&SecretText::new(format!("fake-newer-{number}")));
+    }
+    assert_eq!(mask.text("ghs_fake/1 fake-newer-0 fake-newer-7"), "ghs_fake/1 ***** *****");
+}
+
+#[test]
+fn a_proof_has_a_name_where_secrets_are_shown() {
+    let mask = Mask::new(&provider("", &[]), AddressSeen::Origin);
+    mask.hide_proof(&SecretText::from("eyJ.eyJ.sig"));
+    mask.hide(&SecretText::from("fake-obtained"));
+    assert_eq!(mask.text("Bearer eyJ.eyJ.sig fake-obtained"), "Bearer ***** *****");
+    let shown = mask.without_proofs("assertion=eyJ.eyJ.sig fake-obtained");
+    assert_eq!(shown, "assertion=(an RS256 JWT) fake-obtained");
+}
