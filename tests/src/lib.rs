@@ -8,6 +8,7 @@
 )]
 
 pub mod components;
+pub mod definitions;
 pub mod events;
 pub mod examples;
 pub mod herald;

@@ -5,12 +5,17 @@
 //! `mistakes.txt` with a line for each mistake in the manifests. `UPDATE_EXPECT=1` rewrites what must come out: read
 //! the diff. A case named `peer-…` is a recording of Flux's notification-controller; its `peer.txt` says what became of
 //! the delivery there. Where Herald does otherwise on purpose, `DIFFERS` says what and why.
+//!
+//! A second trial for each case, `<type>/<case> is taken`, holds its requests against what the vendor takes; where
+//! Herald sends on purpose what is not taken, `REFUSED` says why.
 
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
     reason = "tests; UPDATE_EXPECT is read from the environment"
 )]
+
+mod taken;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,6 +25,7 @@ use std::sync::Arc;
 use herald_controller::delivery::Options;
 use herald_controller::modules::Modules;
 use herald_controller::rehearsal::{Case, Rehearsed, Secrets, rehearse};
+use herald_tests::definitions;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
@@ -32,6 +38,8 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/providers");
     let folders: BTreeSet<String> = folders(&root).iter().map(|path| name(path)).collect();
     let types: BTreeSet<String> = modules.types().into_iter().collect();
+    let untold: Vec<String> =
+        types.iter().filter(|kind| !definitions::has(kind)).cloned().collect();
     let mut trials = vec![Trial::test("every type has cases, and every case a type", move || {
         if folders == types {
             Ok(())
@@ -39,10 +47,17 @@ fn main() {
             Err(format!("folders {folders:?}, types {types:?}").into())
         }
     })];
+    trials.push(Trial::test(
+        "the table of definitions says what every type's receivers take",
+        move || {
+            if untold.is_empty() { Ok(()) } else { Err(format!("not those of {untold:?}").into()) }
+        },
+    ));
     for kind in self::folders(&root) {
         for case in self::folders(&kind) {
             let (runtime, modules) = (Arc::clone(&runtime), Arc::clone(&modules));
             let id = format!("{}/{}", name(&kind), name(&case));
+            trials.extend(taken::trial(&name(&kind), &id, case.clone()));
             trials.push(Trial::test(id, move || runtime.block_on(check(&case, modules))));
         }
     }
@@ -171,7 +186,7 @@ fn differs_where_it_does(dir: &Path, rehearsed: &Rehearsed) -> Result<(), Failed
 
 /// A typing error in a file's name must not turn a check off.
 fn only_known_files(dir: &Path) -> Result<(), Failed> {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 9] = [
         "provider.yaml",
         "alert.yaml",
         "event.json",
@@ -180,6 +195,7 @@ fn only_known_files(dir: &Path) -> Result<(), Failed> {
         "peer.txt",
         "flags",
         "DIFFERS",
+        "REFUSED",
     ];
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
