@@ -210,7 +210,7 @@ async fn every_type_takes_every_proxy_and_every_certificate() {
         .env_remove("ALL_PROXY");
     let herald = Herald::spawn(command, &data).await;
     let mut event = kustomization("storefront", "error", "HealthCheckFailed", "it is down");
-    event["metadata"]["kustomize.toolkit.fluxcd.io/change_request"] = json!("7");
+    event["metadata"]["event.toolkit.fluxcd.io/change_request"] = json!("7");
     let posted = client().post(herald.events()).body(event.to_string()).send().await.unwrap();
     assert_eq!(posted.status().as_u16(), 202);
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald_controller::credentials::{Asking, CredentialError, Credentials, ObtainError};
-use herald_controller::egress::{AddressSeen, HttpTransport, Mask};
+use herald_controller::egress::{AddressSeen, Mask, Network};
 use herald_controller::sources::folder::from_texts;
 use herald_controller::telemetry::report;
 use herald_core::policy::AddressPolicy;
@@ -67,7 +67,7 @@ fn with(secret: Value, changes: Value) -> Value {
 /// One who asks for credentials.
 struct Asker {
     credentials: Credentials,
-    transport: HttpTransport,
+    transport: Network,
     provider: Arc<Provider>,
     mask: Mask,
 }
@@ -77,7 +77,7 @@ impl Asker {
         drop(rustls::crypto::ring::default_provider().install_default());
         let policy = AddressPolicy { allow_loopback: true, allow_private: true };
         let mask = Mask::new(&provider, AddressSeen::Origin);
-        let transport = HttpTransport::new(policy).unwrap();
+        let transport = Network::new(policy).unwrap();
         Self { credentials: Credentials::default(), transport, provider, mask }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use herald_tests::events::kustomization;
 use herald_tests::examples::Example;
-use herald_tests::herald::{Herald, binary, output, root, serve};
+use herald_tests::herald::{Herald, binary, output, serve};
 use serde_json::{Value, json};
 
 use crate::serve::client;
@@ -50,6 +50,12 @@ struct Kind {
     spec: Value,
 }
 
+impl Kind {
+    fn is_nats(&self) -> bool {
+        self.spec["address"].as_str().is_some_and(|address| address.starts_with("nats:"))
+    }
+}
+
 /// Every type that this Herald has.
 fn kinds() -> Vec<Kind> {
     let listed = output(Command::new(binary()).args(["modules", "--output", "json"]));
@@ -89,7 +95,12 @@ fn manifests(kinds: &[Kind], servers: &Servers, faults: &[(Fault, Way)]) -> (Str
     )];
     let mut providers = 0;
     for (turn, kind) in kinds.iter().enumerate() {
-        let met = faults.iter().enumerate().filter(|(_, (fault, _))| is_met(turn, *fault));
+        // There is no way to NATS through a proxy: such a Provider is a mistake.
+        let has_way = |way: Way| !kind.is_nats() || !matches!(way, Way::Proxy | Way::PlainProxy);
+        let met = faults
+            .iter()
+            .enumerate()
+            .filter(|(_, (fault, way))| is_met(turn, *fault) && has_way(*way));
         for (number, (fault, way)) in met {
             let name = format!("{}-{number}", kind.name);
             let mut spec = kind.spec.clone();
@@ -176,6 +187,9 @@ fn address(kind: &Kind, origin: &str, user: &str) -> String {
         return name.to_owned();
     }
     let (scheme, host) = origin.split_once("://").unwrap();
+    if kind.is_nats() {
+        return format!("nats://{user}@{host}");
+    }
     let path = match (kind.sees_path, kind.spec["address"].as_str()) {
         (true, Some(address)) => reqwest::Url::parse(address)
             .map_or("/acme/fleet".to_owned(), |url| url.path().to_owned()),
@@ -220,7 +234,7 @@ fn echoes() -> Vec<(Fault, Way)> {
 
 fn event() -> String {
     let mut event = kustomization("storefront", "error", "HealthCheckFailed", "it is down");
-    event["metadata"]["kustomize.toolkit.fluxcd.io/change_request"] = json!("7");
+    event["metadata"]["event.toolkit.fluxcd.io/change_request"] = json!("7");
     event.to_string()
 }
 

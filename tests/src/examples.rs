@@ -18,7 +18,7 @@ pub struct Example {
 }
 
 impl Example {
-    /// The Provider of the type's smoke case, or else of the first case that is sent.
+    /// The Provider of the type's smoke case, or else of the first case with a URL that is sent.
     ///
     /// # Panics
     /// No case of the type is sent.
@@ -35,8 +35,12 @@ impl Example {
             let outcome = std::fs::read_to_string(case.join("outcome.txt")).unwrap();
             matches!(outcome.trim(), "delivered" | "accepted")
         };
-        let case = cases.iter().find(is_smoke).or_else(|| cases.iter().find(is_sent)).unwrap();
-        let text = std::fs::read_to_string(case.join("provider.yaml")).unwrap();
+        let provider_of =
+            |case: &PathBuf| std::fs::read_to_string(case.join("provider.yaml")).unwrap();
+        let has_url = |case: &&PathBuf| provider_of(case).contains("address: http");
+        let case = cases.iter().find(is_smoke);
+        let case = case.or_else(|| cases.iter().filter(has_url).find(is_sent)).unwrap();
+        let text = provider_of(case);
         let loaded = from_texts(&[("provider.yaml", &text)]);
         let provider = loaded.catalog.providers.values().next().unwrap();
         let mut secret = Map::new();
