@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::process::Child;
 
-/// How long a start may take; modules are compiled without optimisation in tests.
-const START: Duration = Duration::from_secs(60);
+/// How long a start may take. In tests modules are compiled, and hundreds of Providers checked, without optimisation.
+const START: Duration = Duration::from_secs(180);
 
 /// The path of the binary, built if it is missing or old.
 ///
