@@ -265,7 +265,7 @@ fn publication(address: &str, base: Base, path: &[&str]) -> Result<Prepared, Pre
     asked.method = "PUBLISH".to_owned();
     asked.url.base = base;
     asked.url.path = path.iter().map(|&segment| vec![text(segment)]).collect();
-    prepare(&asked, &description(&[]), &provider(address, &[]))
+    whole(&asked, &[], &provider(address, &[]))
 }
 
 /// Rule R8.
