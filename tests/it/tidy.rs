@@ -140,7 +140,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("wasmtime", &["host/engine/src"]),
     ("wasmtime_wasi", &["host/engine/src"]),
     ("bindgen", &["host/engine/src/since_v0_1_0.rs"]),
-    ("ring", &["host/controller/src/credentials/jwt.rs"]),
+    // What signs: the tokens of credentials, and the logins to NATS.
+    ("ring", &["host/controller/src/credentials/jwt.rs", "host/controller/src/egress/nats/key.rs"]),
 ];
 
 /// Where the value of a secret may be looked at.
