@@ -24,8 +24,8 @@ check: setup
 	cd guests && $(CARGO) fmt --all --check
 	cd tests/components && $(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	cd guests && $(CARGO) clippy --locked --workspace --release --target $(WASM) -- -D warnings
-	cd tests/components && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target $(WASI) -- -D warnings
+	cd guests && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target-dir ../target/wasm -- -D warnings
+	cd tests/components && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target $(WASI) --target-dir ../../target/wasm -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) test --locked --workspace --test tidy
 

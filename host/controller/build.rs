@@ -39,7 +39,8 @@ fn main() {
     }
     types.sort();
 
-    let target = out.join("guests");
+    // One folder for the checks, tests and builds of the host, so that each module is compiled once for all of them.
+    let target = out.ancestors().nth(4).expect("OUT_DIR lies in the target folder").join("wasm");
     compile(&guests, &target);
     let mut code = String::from(
         "/// Every provider type and its component.\npub(super) const MODULES: &[(&str, &[u8])] = &[\n",
