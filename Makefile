@@ -6,7 +6,7 @@ WASM := wasm32-unknown-unknown
 # Only the hostile modules of the tests are built for it.
 WASI := wasm32-wasip2
 
-.PHONY: demo test check bench setup fmt
+.PHONY: demo test check crash bench setup fmt
 
 ## demo: delivers a handful of Flux events to a small receiver and shows what it got
 demo: setup
@@ -28,6 +28,11 @@ check: setup
 	cd tests/components && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target $(WASI) --target-dir ../../target/wasm -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) test --locked --workspace --test tidy
+
+## crash: kills Herald 200 times under 100,000 events and counts what became of them (a quarter of an hour)
+crash: setup
+	$(CARGO) build --locked --workspace --bins
+	target/debug/crash --cycles 200 --events 100000
 
 ## bench: what a call of a module costs, in a release build (10 minutes to compile from nothing)
 bench: setup

@@ -107,7 +107,18 @@ impl Herald {
     ///
     /// # Panics
     /// It ends instead; the message holds its log.
-    pub async fn spawn(mut command: Command, data: &Path) -> Self {
+    pub async fn spawn(command: Command, data: &Path) -> Self {
+        Self::try_spawn(command, data).await.unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same, for a start that may fail.
+    ///
+    /// # Errors
+    /// It ends instead, or does not listen; the text holds its log.
+    ///
+    /// # Panics
+    /// There is no such command.
+    pub async fn try_spawn(mut command: Command, data: &Path) -> Result<Self, String> {
         let log = data.with_extension("log");
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
@@ -119,19 +130,15 @@ impl Herald {
             if let Ok(text) = fs::read_to_string(&addresses_file)
                 && let Ok(addresses) = serde_json::from_str(&text)
             {
-                return Self { child, addresses, log };
+                return Ok(Self { child, addresses, log });
             }
+            let said = || fs::read_to_string(&log).unwrap_or_default();
             if let Some(status) = child.try_wait().unwrap() {
-                panic!(
-                    "herald ended with {status}:\n{}",
-                    fs::read_to_string(&log).unwrap_or_default()
-                );
+                return Err(format!("herald ended with {status}:\n{}", said()));
             }
-            assert!(
-                Instant::now() < end,
-                "herald does not listen:\n{}",
-                fs::read_to_string(&log).unwrap_or_default()
-            );
+            if Instant::now() > end {
+                return Err(format!("herald does not listen:\n{}", said()));
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -172,8 +179,16 @@ impl Herald {
 
     /// Asks it to end and waits; the exit code.
     pub async fn stop(mut self) -> Option<i32> {
-        let pid = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
         self.child.wait().await.unwrap().code()
+    }
+
+    /// Sends it a signal by name.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 pub mod components;
+pub mod crash;
 pub mod definitions;
 pub mod events;
 pub mod examples;
