@@ -58,6 +58,12 @@ impl Job {
     }
 }
 
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
 /// The object of an event, as far as the order of deliveries goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
@@ -113,6 +119,21 @@ pub enum Outcome {
     Dead(String),
 }
 
+impl Report {
+    /// A report with nothing to keep yet.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            alert: String::new(),
+            revision: String::new(),
+            kind: String::new(),
+            remember: None,
+            status: None,
+            module_failure: None,
+        }
+    }
+}
+
 impl Outcome {
     /// A label from a closed set.
     #[must_use]
@@ -133,6 +154,10 @@ impl Outcome {
 pub struct Report {
     /// What it came to.
     pub outcome: Outcome,
+    /// The Alert as `namespace/name`; empty where it does not exist any more.
+    pub alert: String,
+    /// The revision of the module that was asked; empty where none was.
+    pub revision: String,
     /// The provider's type, or nothing where the Provider does not exist.
     pub kind: String,
     /// What the module asked to remember.

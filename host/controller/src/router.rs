@@ -79,7 +79,7 @@ impl Router {
                 object = %format!("{}/{}/{}", object.kind, object.namespace, object.name),
                 "no Alert wants the event"
             );
-            self.journal.record(Record { row: None, closes: Some(stored.id), remember: None });
+            self.journal.record(Record::closing(stored.id));
             return;
         }
         let open = OpenEvent::new(id, alerts.len());
@@ -99,7 +99,7 @@ impl Router {
     /// The Alerts whose delivery of this event has a row already.
     async fn settled(&self, event: herald_journal::EventId) -> HashSet<String> {
         match self.journal.rows(event).await {
-            Ok(rows) => rows.into_iter().map(|row| row.alert).collect(),
+            Ok(rows) => rows.into_iter().map(|row| row.alert.to_string()).collect(),
             Err(err) => {
                 tracing::error!(
                     event.id = event.0,

@@ -54,6 +54,13 @@ impl Module {
         &self.inner.digest
     }
 
+    /// Its digest in short, for a person who compares revisions: twelve digits.
+    #[must_use]
+    pub fn revision(&self) -> &str {
+        let digits = self.digest().strip_prefix("sha256:").unwrap_or(self.digest());
+        digits.get(..12).unwrap_or(digits)
+    }
+
     /// The size of the component in bytes.
     #[must_use]
     pub fn size(&self) -> usize {

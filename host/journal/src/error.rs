@@ -87,9 +87,9 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// Its schema.
-        found: i64,
+        found: usize,
         /// The newest schema known here.
-        known: i64,
+        known: usize,
     },
     /// Anything else that reading or writing met.
     #[error("the journal {} cannot be opened", path.display())]

@@ -198,16 +198,23 @@ impl Group {
     }
 }
 
-/// Keeps the last row of each delivery, the last note under each key, and each event that is closed, once.
+/// Keeps the last row of each delivery, all marks, the last note under each key, and each event that is closed, once. What
+/// the rows between told of attempts is lost: this must end somewhere.
 fn compact(records: &mut Vec<Record>) {
     let mut rows = HashSet::new();
     let mut closed = HashSet::new();
     let mut keys = HashSet::new();
     let mut kept = Vec::new();
-    for Record { row, closes, remember } in records.drain(..).rev() {
+    for mut record in records.drain(..).rev() {
+        let mut last_rows: Vec<_> = record.rows.into_iter().rev().collect();
+        last_rows.retain(|row| rows.insert((row.event, row.alert.clone())));
+        last_rows.reverse();
+        record.closes.retain(|event| closed.insert(*event));
+        let remember = record.remember;
         let record = Record {
-            row: row.filter(|row| rows.insert((row.event, row.alert.clone()))),
-            closes: closes.filter(|event| closed.insert(*event)),
+            rows: last_rows,
+            marks: record.marks,
+            closes: record.closes,
             remember: remember.filter(|(key, _)| keys.insert(key.clone())),
         };
         if record != Record::default() {
@@ -238,16 +245,7 @@ mod tests {
     use crate::types::{DeliveryRow, RememberKey, State};
 
     fn row(event: i64, alert: &str, attempts: u32) -> DeliveryRow {
-        DeliveryRow {
-            event: EventId(event),
-            alert: alert.to_owned(),
-            provider: "ns/p".to_owned(),
-            state: State::Waiting,
-            attempts,
-            due: None,
-            at: Timestamp::UNIX_EPOCH,
-            note: String::new(),
-        }
+        DeliveryRow { attempts, ..crate::tests::row(EventId(event), alert, State::Waiting) }
     }
 
     #[test]
@@ -257,8 +255,8 @@ mod tests {
             module: "m".to_owned(),
             object: object.to_owned(),
         };
-        let with_row = |row| Record { row: Some(row), ..Record::default() };
-        let closing = |event| Record { closes: Some(EventId(event)), ..Record::default() };
+        let with_row = Record::row;
+        let closing = |event| Record::closing(EventId(event));
         let noting = |object, value: &str| Record {
             remember: Some((key(object), value.to_owned())),
             ..Record::default()

@@ -11,6 +11,7 @@ mod budget;
 mod checkpoint;
 mod connection;
 mod dedup;
+mod deliveries;
 mod error;
 mod events;
 mod group;
@@ -44,7 +45,8 @@ pub use error::{AppendError, OpenError, ReadError, RecordError};
 pub use events::Events;
 pub use settings::Settings;
 pub use types::{
-    Appended, DeliveryRow, EventId, Health, Record, Recovered, RememberKey, State, StoredEvent,
+    Appended, Attempt, DeliveryRow, EventId, Happened, Health, Mark, Record, Recovered, RememberKey,
+    State, StoredEvent, WaitingRow,
 };
 
 use budget::Budget;
@@ -157,6 +159,14 @@ impl Journal {
     /// The journal is closed or cannot be read.
     pub async fn rows(&self, event: EventId) -> Result<Vec<DeliveryRow>, ReadError> {
         self.inner.reader.rows(event).await
+    }
+
+    /// What happened to a delivery before what its row tells, in order. Of very much, the middle is missing.
+    ///
+    /// # Errors
+    /// The journal is closed or cannot be read.
+    pub async fn history(&self, event: EventId, alert: &str) -> Result<Vec<Happened>, ReadError> {
+        self.inner.reader.history(event, alert.to_owned()).await
     }
 
     /// What was last remembered under a key.

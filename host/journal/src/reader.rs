@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::connection::{self, Slot, read_error};
 use crate::error::ReadError;
-use crate::statements;
-use crate::types::{DeliveryRow, EventId, StoredEvent};
+use crate::types::{DeliveryRow, EventId, Happened, StoredEvent};
+use crate::{deliveries, statements};
 
 /// A batch of events ends after so many bytes of bodies.
 const BATCH_BYTES: usize = 4 << 20;
@@ -55,7 +55,15 @@ impl Reader {
     }
 
     pub(crate) async fn rows(&self, event: EventId) -> Result<Vec<DeliveryRow>, ReadError> {
-        self.read(move |connection| statements::rows(connection, event)).await
+        self.read(move |connection| deliveries::rows(connection, event)).await
+    }
+
+    pub(crate) async fn history(
+        &self,
+        event: EventId,
+        alert: String,
+    ) -> Result<Vec<Happened>, ReadError> {
+        self.read(move |connection| deliveries::history(connection, event, &alert)).await
     }
 
     async fn read<T: Send + 'static>(

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use crate::dedup::Window;
 use crate::settings::Settings;
-use crate::statements;
-use crate::types::{DeliveryRow, EventId, RememberKey};
+use crate::types::{EventId, RememberKey, WaitingRow};
+use crate::{deliveries, statements};
 
 /// The state of a journal that was just opened.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Loaded {
     pub(crate) newest_at: i64,
     pub(crate) window: Window,
     pub(crate) open: Vec<EventId>,
-    pub(crate) waiting: Vec<DeliveryRow>,
+    pub(crate) waiting: Vec<WaitingRow>,
     pub(crate) remembered: HashMap<RememberKey, String>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn load(connection: &Connection, settings: &Settings) -> rusqlite::Re
         newest_at,
         window: window(connection, settings, newest_at)?,
         open: open(connection)?,
-        waiting: statements::waiting(connection)?,
+        waiting: deliveries::waiting(connection)?,
         remembered: statements::remembered(connection)?,
     })
 }

@@ -9,15 +9,19 @@ use crate::connection::{PAGE_BYTES, open_error, plain};
 use crate::error::OpenError;
 use crate::place::{Place, from_io};
 
-/// The schema written here; an older one is brought up to it when it is opened, a newer one is refused.
-const SCHEMA: i64 = 1;
+/// What makes each version of the schema out of the one before it. A new journal is made by all of these, an older one is
+/// brought up when it is opened, a newer one is refused.
+const STEPS: [&str; 2] = [VERSION_1, VERSION_2];
+
+/// The version written here.
+const SCHEMA: usize = STEPS.len();
 
 /// "HRLD" in the file's header: what tells a journal from any other database.
 const APPLICATION_ID: i32 = 0x4852_4c44;
 
 /// `events` has no index but its id: an index by key would dirty a page for every event.
 /// Rows of `open` are events whose deliveries do not all have a row yet.
-const TABLES: &str = "
+const VERSION_1: &str = "
 create table meta (name text primary key, value any) strict, without rowid;
 create table events (
     id integer primary key,
@@ -48,10 +52,37 @@ create table remembered (
 ) strict, without rowid;
 ";
 
+/// A row of `deliveries` tells of the last attempt itself (`duration` is null where it was written without one), so that
+/// what succeeds at once costs one row. What it said is moved to `history` when it is replaced.
+const VERSION_2: &str = "
+alter table deliveries add column alert_name text not null default '';
+alter table deliveries add column object text not null default '';
+alter table deliveries add column revision text not null default '';
+alter table deliveries add column status integer;
+alter table deliveries add column duration integer;
+alter table deliveries add column replayed integer;
+create index deliveries_dead on deliveries (at) where state = 'dead';
+create table history (
+    event integer not null,
+    alert text not null,
+    number integer not null,
+    at integer not null,
+    what text not null,
+    attempt integer,
+    revision text not null,
+    status integer,
+    duration integer,
+    note text not null,
+    primary key (event, alert, number)
+) strict, without rowid;
+";
+
 /// What a journal says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
     pub(crate) id: [u8; 16],
+    /// The version of its tables.
+    pub(crate) schema: usize,
     /// The last run closed it.
     pub(crate) closed: bool,
 }
@@ -89,8 +120,9 @@ fn write(path: &Path) -> rusqlite::Result<()> {
     connection.execute_batch(&format!("pragma page_size={PAGE_BYTES}"))?;
     connection.query_row("pragma journal_mode=wal", [], |_| Ok(()))?;
     connection.execute_batch(&format!(
-        "begin immediate; pragma application_id={APPLICATION_ID}; {TABLES}
-         insert into meta values ('schema', {SCHEMA}), ('id', randomblob(16)), ('closed', 1); commit"
+        "begin immediate; pragma application_id={APPLICATION_ID}; {}
+         insert into meta values ('schema', {SCHEMA}), ('id', randomblob(16)), ('closed', 1); commit",
+        STEPS.concat()
     ))?;
     checkpoint(&connection, "truncate")?;
     connection.close().map_err(|(_, error)| error)
@@ -106,12 +138,37 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<Meta, OpenEr
     }
     let found: i64 =
         entry(connection, "schema").map_err(failed)?.ok_or_else(|| incomplete(path, "schema"))?;
-    if found > SCHEMA {
-        return Err(OpenError::NewerSchema { path: path.to_owned(), found, known: SCHEMA });
-    }
+    let known = SCHEMA;
+    let schema = match usize::try_from(found) {
+        Ok(schema) if (1..=known).contains(&schema) => schema,
+        Ok(schema) if schema > known => {
+            return Err(OpenError::NewerSchema { path: path.to_owned(), found: schema, known });
+        }
+        _ => {
+            let source = format!("there is no schema {found}").into();
+            return Err(OpenError::Damaged { path: path.to_owned(), source });
+        }
+    };
     let id = id(connection).map_err(failed)?.ok_or_else(|| incomplete(path, "id"))?;
     let closed: Option<bool> = entry(connection, "closed").map_err(failed)?;
-    Ok(Meta { id, closed: closed.unwrap_or(false) })
+    Ok(Meta { id, schema, closed: closed.unwrap_or(false) })
+}
+
+/// Brings the tables of a version up to the one written here, all or nothing.
+pub(crate) fn upgrade(connection: &Connection, path: &Path, from: usize) -> Result<(), OpenError> {
+    let steps = STEPS.get(from..).unwrap_or_default();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    // Dropping the connection after an error rolls everything back.
+    connection
+        .execute_batch(&format!(
+            "begin immediate; {} update meta set value = {SCHEMA} where name = 'schema'; commit",
+            steps.concat()
+        ))
+        .map_err(|error| open_error(path, error))?;
+    tracing::info!(path = %path.display(), from, to = SCHEMA, "the journal was brought up to date");
+    Ok(())
 }
 
 /// The random id of the journal.

@@ -115,6 +115,7 @@ fn connect(place: &Place, shared: &Arc<Shared>) -> Result<(Connection, Meta), Op
     let connection = connection::writer(path, shared).map_err(failed)?;
     let meta = schema::check(&connection, path)?;
     integrity::check(&connection, path, meta.closed)?;
+    schema::upgrade(&connection, path, meta.schema)?;
     schema::set_closed(&connection, false).map_err(failed)?;
     Ok((connection, meta))
 }

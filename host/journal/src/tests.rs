@@ -3,6 +3,7 @@
 mod appending;
 mod crash;
 mod failing;
+mod history;
 mod opening;
 mod recording;
 
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::place::Place;
 use crate::{
-    AppendError, Appended, DeliveryRow, EventId, Events, Health, Journal, Recovered, Settings,
+    AppendError, Appended, Attempt, DeliveryRow, EventId, Events, Health, Journal, Recovered, Settings,
     State, StoredEvent,
 };
 
@@ -161,16 +162,24 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(1_767_225_600_000 + millis).expect("a time in this century")
 }
 
-fn row(event: EventId, alert: &str, state: State) -> DeliveryRow {
+pub(crate) fn row(event: EventId, alert: &str, state: State) -> DeliveryRow {
     DeliveryRow {
         event,
-        alert: alert.to_owned(),
-        provider: "apps/chat".to_owned(),
+        alert: alert.into(),
+        alert_name: format!("apps/{alert}").into(),
+        provider: "apps/chat".into(),
+        object: "Kustomization/apps/storefront".into(),
         state,
         attempts: 1,
         due: (!state.is_finished()).then(|| at(5000)),
         at: at(100),
         note: "status 503".to_owned(),
+        attempt: Some(Attempt {
+            revision: "0123456789ab".to_owned(),
+            status: Some(503),
+            took: Duration::from_millis(20),
+        }),
+        replayed: None,
     }
 }
 

@@ -1,5 +1,8 @@
 //! The words of the journal. Knows nothing of how they are stored.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -40,15 +43,19 @@ pub struct StoredEvent {
     pub recovered: bool,
 }
 
-/// Where one delivery of one event stands.
+/// Where one delivery of one event stands. Its texts mean nothing to the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryRow {
     /// The event.
     pub event: EventId,
     /// The uid of the Alert that asked for it.
-    pub alert: String,
+    pub alert: Arc<str>,
+    /// The Alert as `namespace/name`; an empty one leaves what an earlier row said.
+    pub alert_name: Arc<str>,
     /// Where it goes, as `namespace/name`.
-    pub provider: String,
+    pub provider: Arc<str>,
+    /// What the event is about, as `kind/namespace/name`; empty in rows of a Herald that did not keep it.
+    pub object: Arc<str>,
     /// What was decided so far.
     pub state: State,
     /// How often it was tried.
@@ -59,6 +66,70 @@ pub struct DeliveryRow {
     pub at: Timestamp,
     /// Why it stands there, for people.
     pub note: String,
+    /// The attempt that this row tells of; none where it was written without one.
+    pub attempt: Option<Attempt>,
+    /// When a person last asked for it again; none leaves what an earlier row said.
+    pub replayed: Option<Timestamp>,
+}
+
+/// The facts of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The revision of the module that was asked; empty where none was.
+    pub revision: String,
+    /// The status of the last answer.
+    pub status: Option<u16>,
+    /// How long it took; the journal keeps whole milliseconds.
+    pub took: Duration,
+}
+
+/// Something that happened to a delivery and is no attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The event.
+    pub event: EventId,
+    /// The uid of the Alert that asked for the delivery.
+    pub alert: Arc<str>,
+    /// When.
+    pub at: Timestamp,
+    /// A word from a closed set of the one who writes it, such as `replayed`; not `attempt`.
+    pub what: &'static str,
+    /// More about it, for people.
+    pub note: String,
+}
+
+/// One line of the history of a delivery: an attempt or a [`Mark`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// When it ended.
+    pub at: Timestamp,
+    /// `attempt`, or the word of a mark.
+    pub what: String,
+    /// The number of the attempt and its facts.
+    pub attempt: Option<(u32, Attempt)>,
+    /// Why it ended so.
+    pub note: String,
+}
+
+/// What a start must know of a delivery that is not finished. Equal texts are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingRow {
+    /// The event.
+    pub event: EventId,
+    /// The uid of the Alert that asked for it.
+    pub alert: Arc<str>,
+    /// Where it goes, as `namespace/name`.
+    pub provider: Arc<str>,
+    /// What the event is about, as `kind/namespace/name`; empty in rows of a Herald that did not keep it.
+    pub object: Arc<str>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is to be tried again; none where it waits for a change.
+    pub due: Option<Timestamp>,
+    /// When its row last changed.
+    pub at: Timestamp,
+    /// When a person last asked for it again.
+    pub replayed: Option<Timestamp>,
 }
 
 /// The state of a delivery.
@@ -74,6 +145,8 @@ pub enum State {
     Skipped,
     /// It was given up.
     Dead,
+    /// A person decided against it.
+    Discarded,
 }
 
 impl State {
@@ -82,7 +155,11 @@ impl State {
     pub fn is_finished(self) -> bool {
         match self {
             State::Waiting => false,
-            State::Delivered | State::Accepted | State::Skipped | State::Dead => true,
+            State::Delivered
+            | State::Accepted
+            | State::Skipped
+            | State::Dead
+            | State::Discarded => true,
         }
     }
 }
@@ -90,12 +167,30 @@ impl State {
 /// One or more changes that are written together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Replaces the row of its event and Alert.
-    pub row: Option<DeliveryRow>,
-    /// Every delivery of this event has a row: it need not be routed again after a crash.
-    pub closes: Option<EventId>,
+    /// Each replaces the row of its event and Alert, and what that said of an attempt becomes history.
+    ///
+    /// A waiting row leaves a discarded one as it is: a person's decision outlives an attempt that was under way.
+    pub rows: Vec<DeliveryRow>,
+    /// What there is to tell beside the rows.
+    pub marks: Vec<Mark>,
+    /// Every delivery of these events has a row: they need not be routed again after a crash.
+    pub closes: Vec<EventId>,
     /// Replaces what is remembered under the key.
     pub remember: Option<(RememberKey, String)>,
+}
+
+impl Record {
+    /// A record of one row.
+    #[must_use]
+    pub fn row(row: DeliveryRow) -> Self {
+        Record { rows: vec![row], ..Record::default() }
+    }
+
+    /// A record that closes an event.
+    #[must_use]
+    pub fn closing(event: EventId) -> Self {
+        Record { closes: vec![event], ..Record::default() }
+    }
 }
 
 /// Under what a module's note is remembered.
@@ -114,8 +209,8 @@ pub struct RememberKey {
 pub struct Recovered {
     /// Every event that is to be routed, once: those left open by the last run, then each one when it is on disk.
     pub events: Events,
-    /// The deliveries that are not finished, by the time they are due.
-    pub waiting: Vec<DeliveryRow>,
+    /// The deliveries that are not finished, in the order of their events.
+    pub waiting: Vec<WaitingRow>,
     /// How many of the events come from the last run.
     pub n_open: usize,
 }

@@ -86,18 +86,13 @@ impl<T: Transport> Attempts<T> {
     /// Makes one attempt. It never fails: whatever goes wrong is an outcome.
     pub async fn run(&self, job: &Job, now: Timestamp) -> Report {
         let catalog = self.catalog.load();
-        let mut result = Report {
-            outcome: Outcome::Delivered,
-            kind: String::new(),
-            remember: None,
-            status: None,
-            module_failure: None,
-        };
+        let mut result = Report::of(Outcome::Delivered);
         let Some(alert) = catalog.alerts.get(&job.alert_uid) else {
             result.outcome =
                 Outcome::Dead("the Alert that asked for it no longer exists".to_owned());
             return result;
         };
+        result.alert = format!("{}/{}", alert.namespace, alert.name);
         let Some(provider) = catalog.provider(&job.provider) else {
             result.outcome =
                 Outcome::Misconfigured(format!("the Provider {} does not exist", job.provider));
@@ -108,7 +103,10 @@ impl<T: Transport> Attempts<T> {
         let mut attempt =
             Attempt { provider, mask, status: None, remember: None, module_failure: None };
         let outcome = match self.begin(job, alert, provider, now) {
-            Ok((module, delivery)) => self.converse(&mut attempt, &module, delivery).await,
+            Ok((module, delivery)) => {
+                module.module.revision().clone_into(&mut result.revision);
+                self.converse(&mut attempt, &module, delivery).await
+            }
             Err(ended) => ended,
         };
         result.outcome = attempt.masked(outcome);

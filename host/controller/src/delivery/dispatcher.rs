@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use herald_core::intake;
-use herald_journal::{DeliveryRow, Journal};
+use herald_journal::{Journal, WaitingRow};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -46,7 +46,7 @@ pub struct Dispatcher {
 
 enum Command {
     Offer(Job),
-    Resume(DeliveryRow),
+    Resume(WaitingRow),
     Finished { provider: ProviderKey, object: ObjectKey, again: Option<(Timestamp, Parked)> },
     Unreadable(Parked),
     Drain(oneshot::Sender<()>),
@@ -83,7 +83,7 @@ impl Dispatcher {
     }
 
     /// A delivery that waited when the process ended.
-    pub fn resume(&self, row: DeliveryRow) {
+    pub fn resume(&self, row: WaitingRow) {
         self.tell(Command::Resume(row));
     }
 
@@ -171,7 +171,7 @@ impl<T: Transport + 'static> Actor<T> {
     }
 
     /// A row without a due time waited for a change, which may have come while the process was away.
-    fn resume(&mut self, row: DeliveryRow) {
+    fn resume(&mut self, row: WaitingRow) {
         let Ok(provider) = row.provider.parse() else {
             tracing::error!(
                 event.id = row.event.0,
@@ -182,7 +182,7 @@ impl<T: Transport + 'static> Actor<T> {
         };
         let parked = Parked {
             event_id: herald_core::delivery::EventId(row.event.0),
-            alert_uid: row.alert.into(),
+            alert_uid: row.alert,
             provider,
             attempts: row.attempts,
             failed_with: None,
@@ -279,19 +279,14 @@ async fn attempt<T: Transport>(
     let result = AssertUnwindSafe(attempts.run(&job, Timestamp::now())).catch_unwind().await;
     let report = result.unwrap_or_else(|_| {
         let reason = "a mistake in Herald ended the attempt; the log has its place".to_owned();
-        Report {
-            outcome: Outcome::Retry { after: None, reason },
-            kind: String::new(),
-            remember: None,
-            status: None,
-            module_failure: None,
-        }
+        Report::of(Outcome::Retry { after: None, reason })
     });
-    recorder.metrics.attempt(&report.kind, report.outcome.kind(), started.elapsed());
+    let took = started.elapsed();
+    recorder.metrics.attempt(&report.kind, report.outcome.kind(), took);
     if let Some(failure) = &report.module_failure {
         recorder.metrics.module_failure(&report.kind, failure.kind);
     }
-    let fate = recorder.record(&job, report, Timestamp::now()).await;
+    let fate = recorder.record(&job, report, took, Timestamp::now()).await;
     let parked = |failed_with| Parked {
         event_id: job.event_id,
         alert_uid: Arc::clone(&job.alert_uid),

@@ -1,9 +1,10 @@
 //! What becomes of a delivery after an attempt, and its row in the journal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use herald_core::retry::{Next, RetryPolicy};
-use herald_journal::{DeliveryRow, Journal, Record, State};
+use herald_journal::{Attempt, DeliveryRow, Journal, Record, State};
 use jiff::Timestamp;
 
 use super::{Job, Memory, Outcome, Report};
@@ -31,15 +32,21 @@ pub(super) enum Fate {
 }
 
 impl Recorder {
-    /// Decides and records what becomes of a delivery.
-    pub(super) async fn record(&self, job: &Job, report: Report, now: Timestamp) -> Fate {
+    /// Decides and records what becomes of a delivery after an attempt that took so long.
+    pub(super) async fn record(
+        &self,
+        job: &Job,
+        report: Report,
+        took: Duration,
+        now: Timestamp,
+    ) -> Fate {
         let (state, due, fate, mut note) = self.decide(job, &report.outcome, now);
         let ends = match state {
             State::Waiting => None,
             State::Delivered => Some("delivered"),
             State::Accepted => Some("accepted"),
             State::Skipped => Some("skipped"),
-            State::Dead => Some("dead"),
+            State::Dead | State::Discarded => Some("dead"),
         };
         if let Some(ends) = ends {
             self.metrics.delivery(&report.kind, ends);
@@ -54,18 +61,22 @@ impl Recorder {
         let hinted = matches!(&report.outcome, Outcome::Retry { after: Some(_), .. });
         let urgent = hinted || report.remember.is_some();
         let record = Record {
-            row: Some(DeliveryRow {
+            rows: vec![DeliveryRow {
                 event: herald_journal::EventId(job.event_id.0),
-                alert: job.alert_uid.to_string(),
-                provider: job.provider.to_string(),
+                alert: Arc::clone(&job.alert_uid),
+                alert_name: report.alert.into(),
+                provider: job.provider.to_string().into(),
+                object: job.object().to_string().into(),
                 state,
                 attempts: job.attempts + 1,
                 due,
                 at: now,
                 note,
-            }),
-            closes: None,
+                attempt: Some(Attempt { revision: report.revision, status: report.status, took }),
+                replayed: None,
+            }],
             remember: report.remember,
+            ..Record::default()
         };
         // A hint of the receiver must not be forgotten by a crash, nor what avoids a second post. The rest rides along
         // with the next commit: if it is lost, the delivery is made once more.
@@ -82,11 +93,7 @@ impl Recorder {
         }
         // Only once the row is on its way: the event must not close before every delivery of it has one.
         if let Some(id) = job.open.as_ref().and_then(|open| open.settle()) {
-            self.journal.record(Record {
-                row: None,
-                closes: Some(herald_journal::EventId(id.0)),
-                remember: None,
-            });
+            self.journal.record(Record::closing(herald_journal::EventId(id.0)));
         }
         fate
     }
@@ -135,8 +142,7 @@ fn given_up(attempts: u32, reason: &str) -> (State, Option<Timestamp>, Fate, Str
 }
 
 fn log(job: &Job, report: &Report, state: State, due: Option<Timestamp>, note: &str) {
-    let object = &job.event.involved_object;
-    let object = format!("{}/{}/{}", object.kind, object.namespace, object.name);
+    let object = job.object();
     let (event, attempt, status) = (job.event_id.0, job.attempts + 1, report.status);
     let provider = &job.provider;
     match state {
@@ -148,7 +154,7 @@ fn log(job: &Job, report: &Report, state: State, due: Option<Timestamp>, note: &
             event.id = event, %provider, %object, attempt, http.status = status, outcome = report.outcome.kind(), reason = note,
             due = due.map(tracing::field::display), "delivery waits"
         ),
-        State::Dead => tracing::error!(
+        State::Dead | State::Discarded => tracing::error!(
             event.id = event, %provider, %object, attempt, http.status = status, outcome = report.outcome.kind(), reason = note,
             "delivery is dead"
         ),
@@ -177,8 +183,6 @@ pub(crate) fn memory(journal: &Journal) -> Arc<dyn Memory> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
     use herald_core::delivery::EventId;
     use herald_core::event::Event;
@@ -212,18 +216,19 @@ mod tests {
         let failure =
             ModuleFailure { kind: "trap", backtrace: "0: guest!next\n1: guest!panic".to_owned() };
         let report = Report {
-            outcome,
+            alert: "n/a".to_owned(),
+            revision: "0123456789ab".to_owned(),
             kind: "t".to_owned(),
-            remember: None,
-            status: None,
+            status: Some(502),
             module_failure: Some(failure),
+            ..Report::of(outcome)
         };
         let recorder = Recorder {
             journal: journal.clone(),
             policy: RetryPolicy::default(),
             metrics: Metrics::new("0"),
         };
-        let fate = recorder.record(&job, report, now).await;
+        let fate = recorder.record(&job, report, Duration::from_millis(20), now).await;
         // What is urgent takes with it what rides.
         journal.record_now(Record::default()).await.unwrap();
         let rows = journal.rows(id).await.unwrap();

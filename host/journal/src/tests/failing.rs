@@ -4,7 +4,7 @@ use super::*;
 use crate::{Record, RecordError};
 
 fn dead(event: EventId, alert: &str) -> Record {
-    Record { row: Some(row(event, alert, State::Dead)), ..Record::default() }
+    Record::row(row(event, alert, State::Dead))
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_full_disk_refuses_events_and_loses_no_outcome() {
     assert!(matches!(large(2).await, Ok(Appended::New(_))), "the key was set free");
     let alerts: Vec<_> =
         bench.journal.rows(kept).await.unwrap().into_iter().map(|row| row.alert).collect();
-    assert_eq!(alerts, ["came after", "rode along"]);
+    assert_eq!(alerts, ["came after".into(), "rode along".into()]);
     assert_eq!(bench.count("events"), 2);
 }
 

@@ -1,14 +1,20 @@
 //! Outcomes: what a start finds of them, what rides, and what is removed in the end.
 
 use super::*;
-use crate::{Record, RecordError, RememberKey};
+use crate::{Record, RecordError, RememberKey, WaitingRow};
 
 fn with_row(row: DeliveryRow) -> Record {
-    Record { row: Some(row), ..Record::default() }
+    Record::row(row)
 }
 
 fn closing(event: EventId) -> Record {
-    Record { closes: Some(event), ..Record::default() }
+    Record::closing(event)
+}
+
+/// What a start must know of a row.
+pub(super) fn as_waiting(row: &DeliveryRow) -> WaitingRow {
+    let DeliveryRow { event, alert, provider, object, attempts, due, at, replayed, .. } = row.clone();
+    WaitingRow { event, alert, provider, object, attempts, due, at, replayed }
 }
 
 fn note(object: &str) -> RememberKey {
@@ -24,7 +30,7 @@ async fn a_start_finds_open_events_and_waiting_deliveries() {
     let bench = Bench::new().await;
     let (open, closed) = (bench.append(1).await, bench.append(2).await);
     let waiting = row(closed, "a", State::Waiting);
-    let sooner = DeliveryRow { due: Some(at(10)), alert: "b".to_owned(), ..waiting.clone() };
+    let sooner = DeliveryRow { due: Some(at(10)), alert: "b".into(), ..waiting.clone() };
     let done = row(closed, "c", State::Delivered);
     for record in [
         with_row(waiting.clone()),
@@ -38,7 +44,7 @@ async fn a_start_finds_open_events_and_waiting_deliveries() {
     let mut bench = bench.again().await;
     assert_eq!(bench.recovered.n_open, 1);
     assert_eq!(bench.next().await.id, open);
-    assert_eq!(bench.recovered.waiting, [sooner.clone(), waiting.clone()]);
+    assert_eq!(bench.recovered.waiting, [&waiting, &sooner].map(as_waiting));
     assert_eq!(bench.journal.rows(closed).await.unwrap(), [waiting, sooner, done]);
     assert_eq!(bench.journal.rows(open).await.unwrap(), []);
     assert_eq!(bench.journal.event(closed).await.unwrap().unwrap().body, body(2));
@@ -48,10 +54,17 @@ async fn a_start_finds_open_events_and_waiting_deliveries() {
 async fn every_state_is_read_as_it_was_written() {
     let bench = Bench::new().await;
     let event = bench.append(1).await;
-    let states = [State::Waiting, State::Delivered, State::Accepted, State::Skipped, State::Dead];
+    let states = [
+        State::Waiting,
+        State::Delivered,
+        State::Accepted,
+        State::Skipped,
+        State::Dead,
+        State::Discarded,
+    ];
     let rows: Vec<_> = states
         .iter()
-        .zip(["a", "b", "c", "d", "e"])
+        .zip(["a", "b", "c", "d", "e", "f"])
         .map(|(state, alert)| row(event, alert, *state))
         .collect();
     for row in &rows {
