@@ -390,7 +390,9 @@ impl Listeners {
             server::health(move || {
                 match journal.health() {
                     Health::Writable => readiness.set("journal", true),
-                    Health::Failing { reason } => readiness.fail("journal", reason),
+                    Health::Failing { reason } | Health::Full { reason } => {
+                        readiness.fail("journal", reason);
+                    }
                 }
                 readiness.clone()
             })

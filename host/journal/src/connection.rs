@@ -17,12 +17,19 @@ pub(crate) const PAGE_BYTES: u32 = 4096;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the connection that writes. It never makes a file.
-pub(crate) fn writer(path: &Path, shared: &Arc<Shared>) -> rusqlite::Result<Connection> {
+///
+/// A log that has grown beyond `max_log_bytes` is cut back to that when it begins anew.
+pub(crate) fn writer(
+    path: &Path,
+    shared: &Arc<Shared>,
+    max_log_bytes: u64,
+) -> rusqlite::Result<Connection> {
     let mut connection = plain(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.execute_batch(
         "pragma wal_autocheckpoint=0; pragma cache_size=-16000; pragma foreign_keys=off",
     )?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.query_row(&format!("pragma journal_size_limit={max_log_bytes}"), [], |_| Ok(()))?;
+    connection.set_prepared_statement_cache_capacity(64);
     let shared = Arc::clone(shared);
     connection.wal_hook(Some(move |_: &mut _, pages: std::ffi::c_int| {
         shared.set_log_pages(u32::try_from(pages).unwrap_or(0));

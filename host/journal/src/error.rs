@@ -61,6 +61,12 @@ pub enum OpenError {
         #[source]
         source: Cause,
     },
+    /// No journal is there, and none is to be made.
+    #[error("there is no journal in {}: name the data folder of `herald serve`", dir.display())]
+    Absent {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// The log is there and the file is not.
     #[error(
         "{} is missing, but its log {} is there: put the file back, or move the log away to begin with an empty journal",
@@ -121,6 +127,7 @@ impl OpenError {
             OpenError::ReadOnly { .. } => "read-only",
             OpenError::Full { .. } => "full",
             OpenError::Damaged { .. } => "damaged",
+            OpenError::Absent { .. } => "absent",
             OpenError::Missing { .. } => "missing",
             OpenError::Foreign { .. } => "foreign",
             OpenError::NewerSchema { .. } => "newer-schema",
@@ -140,6 +147,27 @@ pub enum AppendError {
     /// The journal is closed.
     #[error("the journal is closed")]
     Closed,
+    /// What is not finished takes as much room as it may.
+    #[error(
+        "the journal {} is full of deliveries that are not finished, up to its limit of {limit} bytes: it takes events \
+         again when receivers have taken some, or when the limit is raised", path.display()
+    )]
+    Limit {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
+    /// Too little is left on the volume.
+    #[error(
+        "less than {reserve} bytes are free on the volume of {}: free some, or enlarge the volume", dir.display()
+    )]
+    VolumeFull {
+        /// The folder.
+        dir: PathBuf,
+        /// What is not to be filled.
+        reserve: u64,
+    },
     /// The disk is full.
     #[error("no space is left for the journal {}: free some, or enlarge the volume", path.display())]
     Full {
@@ -200,6 +228,8 @@ impl AppendError {
         match self {
             AppendError::Busy => "busy",
             AppendError::Closed => "closed",
+            AppendError::Limit { .. } => "limit",
+            AppendError::VolumeFull { .. } => "volume-full",
             AppendError::Full { .. } => "full",
             AppendError::ReadOnly { .. } => "read-only",
             AppendError::Missing { .. } => "missing",
@@ -217,6 +247,13 @@ pub enum RecordError {
     /// The journal is closed: the record is not kept.
     #[error("the journal is closed")]
     Closed,
+    /// The commit failed; nothing of what was asked for is done or will be.
+    #[error("nothing was changed")]
+    Undone {
+        /// What the commit met.
+        #[source]
+        source: AppendError,
+    },
     /// The commit failed; the record is written when the disk works again.
     #[error("the outcome is not on disk yet")]
     Unwritten {

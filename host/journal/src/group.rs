@@ -10,8 +10,11 @@ use tokio::sync::oneshot;
 
 use crate::budget::Ticket;
 use crate::dedup::Window;
+use crate::deliveries::repair::repair;
+use crate::desk::{DeliveryKey, Repair, Repaired};
 use crate::error::{AppendError, RecordError};
 use crate::events::HandOver;
+use crate::room::Room;
 use crate::settings::Settings;
 use crate::statements;
 use crate::types::{Appended, EventId, Record, StoredEvent};
@@ -22,8 +25,20 @@ pub(crate) enum Op {
     Append(Append),
     /// With an answer it is urgent, without one it rides.
     Record(Record, Option<oneshot::Sender<Result<(), RecordError>>>),
+    Repair(Order),
     /// Dropping the sender is the answer.
     Close(oneshot::Sender<()>),
+}
+
+/// What a person wants to be done to deliveries.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) keys: Vec<DeliveryKey>,
+    pub(crate) repair: Repair,
+    pub(crate) at: Timestamp,
+    /// What became of each, once it is written.
+    pub(crate) done: Vec<Repaired>,
+    pub(crate) answer: oneshot::Sender<Result<Vec<Repaired>, RecordError>>,
 }
 
 /// An event that is to be kept.
@@ -47,6 +62,7 @@ pub(crate) struct Group {
     /// Copies of an event of `appends`: they are duplicates only when that one is on disk.
     copies: Vec<(usize, AppendAnswer, Ticket)>,
     records: Vec<Record>,
+    orders: Vec<Order>,
     waiters: Vec<oneshot::Sender<Result<(), RecordError>>>,
     riding_since: Option<Instant>,
     n_taken: usize,
@@ -58,22 +74,29 @@ pub(crate) struct Group {
 const COMPACT_FROM: usize = 4096;
 
 impl Group {
-    pub(crate) fn append(&mut self, append: Append, window: &Window) {
+    pub(crate) fn append(&mut self, append: Append, window: &Window, room: &mut Room) {
         if let Some(until) = window.until(&append.key, append.at) {
             drop(append.ticket);
             answer(append.answer, Ok(duplicate(until)));
             return;
         }
-        self.n_taken += 1;
+        if !window.is_off()
+            && let Some(first) = self.fresh.get(&append.key).copied()
+            && window.spans(self.appends[first].at, append.at).is_some()
+        {
+            self.n_taken += 1;
+            self.copies.push((first, append.answer, append.ticket));
+            return;
+        }
+        if let Err(error) = room.take(append.body.len()) {
+            drop(append.ticket);
+            answer(append.answer, Err(error));
+            return;
+        }
         if !window.is_off() {
-            if let Some(first) = self.fresh.get(&append.key).copied()
-                && window.spans(self.appends[first].at, append.at).is_some()
-            {
-                self.copies.push((first, append.answer, append.ticket));
-                return;
-            }
             self.fresh.insert(append.key, self.appends.len());
         }
+        self.n_taken += 1;
         self.bytes += append.body.len();
         self.appends.push(append);
     }
@@ -89,17 +112,22 @@ impl Group {
         self.riding_since.get_or_insert_with(Instant::now);
     }
 
+    pub(crate) fn repair(&mut self, order: Order) {
+        self.n_taken += order.keys.len();
+        self.orders.push(order);
+    }
+
     pub(crate) fn is_full(&self, settings: &Settings) -> bool {
         self.n_taken >= settings.max_group || self.bytes >= settings.max_group_bytes
     }
 
     /// Somebody waits for the commit.
     pub(crate) fn is_urgent(&self) -> bool {
-        !self.appends.is_empty() || !self.waiters.is_empty()
+        !self.appends.is_empty() || !self.waiters.is_empty() || !self.orders.is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.appends.is_empty() && self.records.is_empty()
+        self.appends.is_empty() && self.records.is_empty() && self.orders.is_empty()
     }
 
     /// When what rides is to be committed alone.
@@ -119,7 +147,7 @@ impl Group {
 
     /// Writes everything; the events get the ids from `first_id` on.
     pub(crate) fn write(
-        &self,
+        &mut self,
         connection: &Connection,
         first_id: i64,
         now: i64,
@@ -129,6 +157,12 @@ impl Group {
         }
         for record in &self.records {
             statements::write_record(connection, record, now)?;
+        }
+        // Last, so that a person's decision meets what was decided before it.
+        for order in &mut self.orders {
+            for key in &order.keys {
+                order.done.push(repair(connection, key, &order.repair, order.at)?);
+            }
         }
         Ok(())
     }
@@ -157,6 +191,9 @@ impl Group {
         for waiter in self.waiters.drain(..) {
             answer(waiter, Ok(()));
         }
+        for order in self.orders.drain(..) {
+            answer(order.answer, Ok(order.done));
+        }
         self.records.clear();
         self.begin_anew();
     }
@@ -173,6 +210,9 @@ impl Group {
         }
         for waiter in self.waiters.drain(..) {
             answer(waiter, Err(RecordError::Unwritten { source: error.clone() }));
+        }
+        for order in self.orders.drain(..) {
+            answer(order.answer, Err(RecordError::Undone { source: error.clone() }));
         }
         if self.records.len() >= self.compact_at.max(COMPACT_FROM) {
             compact(&mut self.records);

@@ -12,14 +12,17 @@ mod checkpoint;
 mod connection;
 mod dedup;
 mod deliveries;
+mod desk;
 mod error;
 mod events;
 mod group;
 mod integrity;
+mod notes;
 mod place;
 mod reader;
 mod recovery;
 mod retention;
+mod room;
 mod schema;
 mod settings;
 mod shared;
@@ -27,30 +30,32 @@ mod start;
 mod statements;
 mod store;
 mod types;
+mod upkeep;
 mod writer;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests;
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+pub use desk::{DeliveryKey, Figures, Filter, Listed, Repair, Repaired};
 pub use error::{AppendError, OpenError, ReadError, RecordError};
 pub use events::Events;
 pub use settings::Settings;
 pub use types::{
-    Appended, Attempt, DeliveryRow, EventId, Happened, Health, Mark, Record, Recovered, RememberKey,
-    State, StoredEvent, WaitingRow,
+    Appended, Attempt, DeliveryRow, EventId, Happened, Health, Mark, Record, Recovered,
+    RememberKey, State, StoredEvent, WaitingRow,
 };
 
 use budget::Budget;
 use group::{Append, Op};
+use notes::Notes;
 use place::Place;
 use reader::Reader;
 use shared::Shared;
@@ -67,8 +72,10 @@ struct Inner {
     id: [u8; 16],
     queue: flume::Sender<Op>,
     waiting: Arc<Budget>,
-    remembered: RwLock<HashMap<RememberKey, String>>,
+    notes: Arc<Notes>,
     reader: Arc<Reader>,
+    /// For what people ask.
+    desk: Reader,
     shared: Arc<Shared>,
 }
 
@@ -80,6 +87,21 @@ impl Journal {
     /// Herald or no journal. A file that is there is never replaced by a new one.
     pub async fn open(dir: &Path, settings: Settings) -> Result<(Journal, Recovered), OpenError> {
         Self::open_place(Place::new(dir), settings).await
+    }
+
+    /// The same, but never makes a journal.
+    ///
+    /// # Errors
+    /// As for [`Journal::open`], and when there is none.
+    pub async fn open_existing(
+        dir: &Path,
+        settings: Settings,
+    ) -> Result<(Journal, Recovered), OpenError> {
+        let place = Place::new(dir);
+        if !place.database.exists() && !place.log.exists() {
+            return Err(OpenError::Absent { dir: place.dir });
+        }
+        Self::open_place(place, settings).await
     }
 
     pub(crate) async fn open_place(
@@ -172,7 +194,7 @@ impl Journal {
     /// What was last remembered under a key.
     #[must_use]
     pub fn remembered(&self, key: &RememberKey) -> Option<String> {
-        self.inner.remembered.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.inner.notes.get(key)
     }
 
     /// Whether the last commit worked.
@@ -206,9 +228,7 @@ impl Journal {
     /// The next attempt must see what this one remembered, also before it is on disk.
     fn mirror(&self, record: &Record) {
         if let Some((key, value)) = &record.remember {
-            let mut remembered =
-                self.inner.remembered.write().unwrap_or_else(PoisonError::into_inner);
-            remembered.insert(key.clone(), value.clone());
+            self.inner.notes.set(key, value);
         }
     }
 }

@@ -63,10 +63,10 @@ impl Reader {
         event: EventId,
         alert: String,
     ) -> Result<Vec<Happened>, ReadError> {
-        self.read(move |connection| deliveries::history(connection, event, &alert)).await
+        self.read(move |connection| deliveries::history::read(connection, event, &alert)).await
     }
 
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {

@@ -34,7 +34,7 @@ pub(crate) fn load(connection: &Connection, settings: &Settings) -> rusqlite::Re
     })
 }
 
-/// Walks back from the newest event until one window before it. That may be more than still counts, never less, and needs
+/// Walks back from the newest event until one window before it, and adds the keys of events that were removed. That may be more than still counts, never less, and needs
 /// no clock: each key carries its own time.
 fn window(
     connection: &Connection,
@@ -55,7 +55,15 @@ fn window(
         }
         seen.push((at, row.get(1)?));
     }
-    for (at, key) in seen.into_iter().rev() {
+    let mut statement = connection.prepare("select at, key from seen")?;
+    let removed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (at, key) in removed.collect::<rusqlite::Result<Vec<(i64, [u8; 32])>>>()? {
+        if window.spans(at, newest_at).is_some() {
+            seen.push((at, key));
+        }
+    }
+    seen.sort_unstable_by_key(|(at, _)| *at);
+    for (at, key) in seen {
         window.insert(key, at);
     }
     Ok(window)

@@ -54,6 +54,7 @@ create table remembered (
 
 /// A row of `deliveries` tells of the last attempt itself (`duration` is null where it was written without one), so that
 /// what succeeds at once costs one row. What it said is moved to `history` when it is replaced.
+/// `seen` has the keys of events that were removed while they still counted.
 const VERSION_2: &str = "
 alter table deliveries add column alert_name text not null default '';
 alter table deliveries add column object text not null default '';
@@ -75,6 +76,7 @@ create table history (
     note text not null,
     primary key (event, alert, number)
 ) strict, without rowid;
+create table seen (id integer primary key, at integer not null, key blob not null) strict;
 ";
 
 /// What a journal says of itself.

@@ -27,7 +27,41 @@ pub struct Settings {
     /// A log larger than this is checkpointed by the writer itself, which then takes no events meanwhile.
     pub max_log_bytes: u64,
     /// How long finished events are kept.
-    pub retention: Duration,
+    pub max_history_age: Duration,
+    /// How long dead letters are kept, if that is longer.
+    pub max_dead_age: Duration,
+    /// When more of the database is in use, the oldest finished events go, dead letters aside; at most three quarters of
+    /// `max_bytes`.
+    pub max_history_bytes: u64,
+    /// How large the database and its log may become. Shortly before, the oldest dead letters go, and then no more events
+    /// are taken.
+    pub max_bytes: u64,
+    /// When less is free on the volume, no more events are taken.
+    pub min_free_bytes: u64,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Settings {
+    /// For a look at a journal and repairs while no service uses it: nothing is removed, and nothing refused.
+    #[must_use]
+    pub fn at_rest() -> Self {
+        Settings {
+            max_history_age: Duration::MAX,
+            max_dead_age: Duration::MAX,
+            max_history_bytes: u64::MAX,
+            max_bytes: u64::MAX,
+            min_free_bytes: 0,
+            ..Settings::default()
+        }
+    }
+
+    /// The same where a limit of the whole also limits its parts.
+    pub(crate) fn consistent(self) -> Self {
+        let max_log_bytes = self.max_log_bytes.min((self.max_bytes / 16).max(1 << 20));
+        let checkpoint_bytes = self.checkpoint_bytes.min(max_log_bytes / 2);
+        Settings { max_log_bytes, checkpoint_bytes, ..self }
+    }
 }
 
 impl Default for Settings {
@@ -43,7 +77,11 @@ impl Default for Settings {
             checkpoint_interval: Duration::from_millis(500),
             checkpoint_bytes: 1 << 20,
             max_log_bytes: 64 << 20,
-            retention: Duration::from_secs(7 * 24 * 60 * 60),
+            max_history_age: 7 * DAY,
+            max_dead_age: 30 * DAY,
+            max_history_bytes: 1 << 30,
+            max_bytes: 2 << 30,
+            min_free_bytes: 64 << 20,
         }
     }
 }

@@ -3,12 +3,16 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use crate::room::Sizes;
 use crate::types::Health;
 
 /// Written by the writer, read by everybody.
 #[derive(Debug)]
 pub(crate) struct Shared {
     health: Mutex<Health>,
+    /// Why no new event is taken although the disk works.
+    full: Mutex<Option<String>>,
+    sizes: Mutex<Sizes>,
     closed: RwLock<bool>,
     commits: AtomicU64,
     /// Pages in the write-ahead log after the last commit.
@@ -21,6 +25,8 @@ impl Shared {
     pub(crate) fn new() -> Self {
         Shared {
             health: Mutex::new(Health::Writable),
+            full: Mutex::default(),
+            sizes: Mutex::default(),
             closed: RwLock::new(false),
             commits: AtomicU64::new(0),
             log_pages: AtomicU32::new(0),
@@ -29,7 +35,28 @@ impl Shared {
     }
 
     pub(crate) fn health(&self) -> Health {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let full = || self.full.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match health {
+            Health::Writable => full().map_or(Health::Writable, |reason| Health::Full { reason }),
+            Health::Failing { .. } | Health::Full { .. } => health,
+        }
+    }
+
+    /// Notes whether new events are taken; whether that is a change.
+    pub(crate) fn set_full(&self, reason: Option<String>) -> bool {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_change = full.is_some() != reason.is_some();
+        *full = reason;
+        is_change
+    }
+
+    pub(crate) fn sizes(&self) -> Sizes {
+        *self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_sizes(&self, sizes: Sizes) {
+        *self.sizes.lock().unwrap_or_else(PoisonError::into_inner) = sizes;
     }
 
     pub(crate) fn set_health(&self, health: Health) {

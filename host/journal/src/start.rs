@@ -1,6 +1,6 @@
 //! How a journal is opened: lock, file, checks, what the last run left, threads. Blocks; runs outside the runtime's threads.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::thread::Builder;
 
 use rusqlite::Connection;
@@ -8,36 +8,45 @@ use rusqlite::Connection;
 use crate::budget::Budget;
 use crate::checkpoint;
 use crate::connection::{self, Slot, open_error};
-use crate::dedup::millis;
 use crate::error::OpenError;
 use crate::events;
 use crate::integrity;
+use crate::notes::Notes;
 use crate::place::{Place, from_io};
 use crate::reader::Reader;
 use crate::recovery::{self, Loaded};
 use crate::retention::Sweep;
+use crate::room::{Room, Sizes};
 use crate::schema::{self, Meta};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::store::Store;
 use crate::types::Recovered;
+use crate::upkeep::Upkeep;
 use crate::writer::{Checkpointer, Writer};
 use crate::{Inner, Journal};
 
 pub(crate) fn open(place: Place, settings: Settings) -> Result<(Journal, Recovered), OpenError> {
+    let settings = settings.consistent();
     let lock = place.enter()?;
     provide(&place)?;
     let shared = Arc::new(Shared::new());
-    let (connection, meta) = connect(&place, &shared)?;
+    let (connection, meta) = connect(&place, &shared, settings.max_log_bytes)?;
     let failed = |error| open_error(&place.database, error);
     let Loaded { last_id, newest_at, window, open, waiting, remembered } =
         recovery::load(&connection, &settings).map_err(failed)?;
 
     let reader = Arc::new(Reader::new(&place.database));
     let copier = Arc::new(Slot::new(&place.database, connection::checkpointer));
-    let others = vec![reader.slot(), Arc::clone(&copier)];
-    let store = Store::new(place.clone(), meta.id, Arc::clone(&shared), others, connection)
-        .map_err(|source| from_io(&place.database, source))?;
+    let desk = Reader::new(&place.database);
+    let others = vec![reader.slot(), desk.slot(), Arc::clone(&copier)];
+    let sizes = Sizes::measure(&connection, &place).map_err(failed)?;
+    shared.set_sizes(sizes);
+    let max_log_bytes = settings.max_log_bytes;
+    let store =
+        Store::new(place.clone(), meta.id, Arc::clone(&shared), max_log_bytes, others, connection)
+            .map_err(|source| from_io(&place.database, source))?;
+    let notes = Arc::new(Notes::new(remembered));
     let n_open = open.len();
     let (hand_over, events) = events::channel(Arc::clone(&reader), open, settings.max_ahead_bytes);
     let waiting_room = Budget::new(settings.max_queue, settings.max_queue_bytes);
@@ -63,7 +72,10 @@ pub(crate) fn open(place: Place, settings: Settings) -> Result<(Journal, Recover
         store,
         window,
         hand_over,
-        sweep: Sweep::new(millis(settings.retention)),
+        notes: Arc::clone(&notes),
+        room: Room::new(&settings, &place, sizes),
+        sweep: Sweep::new(&settings),
+        upkeep: Upkeep::new(),
         last_id,
         last_given: last_id,
         newest_at,
@@ -73,14 +85,7 @@ pub(crate) fn open(place: Place, settings: Settings) -> Result<(Journal, Recover
     };
     Builder::new().name("journal".to_owned()).spawn(move || writer.run()).map_err(no_thread)?;
 
-    let inner = Inner {
-        id: meta.id,
-        queue,
-        waiting: waiting_room,
-        remembered: RwLock::new(remembered),
-        reader,
-        shared,
-    };
+    let inner = Inner { id: meta.id, queue, waiting: waiting_room, notes, reader, desk, shared };
     Ok((Journal { inner: Arc::new(inner) }, Recovered { events, waiting, n_open }))
 }
 
@@ -109,10 +114,14 @@ fn provide(place: &Place) -> Result<(), OpenError> {
 }
 
 /// Opens the file, checks it, and makes sure that it can be written.
-fn connect(place: &Place, shared: &Arc<Shared>) -> Result<(Connection, Meta), OpenError> {
+fn connect(
+    place: &Place,
+    shared: &Arc<Shared>,
+    max_log_bytes: u64,
+) -> Result<(Connection, Meta), OpenError> {
     let path = &place.database;
     let failed = |error| open_error(path, error);
-    let connection = connection::writer(path, shared).map_err(failed)?;
+    let connection = connection::writer(path, shared, max_log_bytes).map_err(failed)?;
     let meta = schema::check(&connection, path)?;
     integrity::check(&connection, path, meta.closed)?;
     schema::upgrade(&connection, path, meta.schema)?;

@@ -6,6 +6,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Row};
 
 use crate::deliveries;
+use crate::desk::Figures;
+use crate::notes::Note;
 use crate::types::{EventId, Record, RememberKey, StoredEvent};
 
 pub(crate) fn begin(connection: &Connection) -> rusqlite::Result<()> {
@@ -42,7 +44,7 @@ pub(crate) fn write_record(
         deliveries::write_row(connection, row)?;
     }
     for mark in marks {
-        deliveries::write_mark(connection, mark)?;
+        deliveries::history::write_mark(connection, mark)?;
     }
     for event in closes {
         connection.prepare_cached("delete from open where id = ?1")?.execute([event.0])?;
@@ -61,6 +63,26 @@ pub(crate) fn write_record(
             ))?;
     }
     Ok(())
+}
+
+/// Keeps the key of an event that is to be removed, if it is not older than `from`.
+pub(crate) fn keep_key(connection: &Connection, id: i64, from: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("insert into seen (id, at, key) select id, at, key from events where id = ?1 and at > ?2")?
+        .execute([id, from])?;
+    Ok(())
+}
+
+/// Removes the kept keys that are older than `from`.
+pub(crate) fn forget_keys(connection: &Connection, from: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("delete from seen where at <= ?1")?.execute([from]).map(drop)
+}
+
+/// Whether there are such keys.
+pub(crate) fn has_keys_before(connection: &Connection, from: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("select exists (select 1 from seen where at <= ?1)")?
+        .query_row([from], |row| row.get(0))
 }
 
 /// Removes an event and all that is known of its deliveries.
@@ -85,6 +107,27 @@ pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<Option<(i64, i
         .optional()
 }
 
+/// How many deliveries stand where, without the sizes of files.
+pub(crate) fn figures(connection: &Connection) -> rusqlite::Result<Figures> {
+    let count = |sql: &str| -> rusqlite::Result<u64> {
+        let count: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    };
+    let oldest_waiting = connection
+        .prepare_cached(
+            "select at from events where id =
+                (select min(event) from deliveries indexed by deliveries_due where state = 'waiting')",
+        )?
+        .query_row([], |row| time(row, 0))
+        .optional()?;
+    Ok(Figures {
+        dead: count("select count(*) from deliveries where state = 'dead'")?,
+        waiting: count("select count(*) from deliveries where state = 'waiting'")?,
+        oldest_waiting,
+        ..Figures::default()
+    })
+}
+
 pub(crate) fn event(connection: &Connection, id: EventId) -> rusqlite::Result<Option<StoredEvent>> {
     connection
         .prepare_cached("select at, body from events where id = ?1")?
@@ -100,12 +143,38 @@ pub(crate) fn remembered<C: FromIterator<(RememberKey, String)>>(
 ) -> rusqlite::Result<C> {
     connection
         .prepare("select provider, module, object, value from remembered")?
-        .query_map([], |row| {
-            let key =
-                RememberKey { provider_uid: row.get(0)?, module: row.get(1)?, object: row.get(2)? };
-            Ok((key, row.get(3)?))
-        })?
+        .query_map([], |row| Ok((remember_key(row)?, row.get(3)?)))?
         .collect()
+}
+
+/// Shows the notes, the newest first, while `goes_on` says so.
+pub(crate) fn notes_from_newest(
+    connection: &Connection,
+    mut goes_on: impl FnMut(Note) -> bool,
+) -> rusqlite::Result<()> {
+    let mut statement = connection
+        .prepare("select provider, module, object, value, at from remembered order by at desc")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if !goes_on(Note { key: remember_key(row)?, value: row.get(3)?, at: row.get(4)? }) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn delete_note(connection: &Connection, note: &Note) -> rusqlite::Result<()> {
+    let RememberKey { provider_uid, module, object } = &note.key;
+    connection
+        .prepare_cached(
+            "delete from remembered where provider = ?1 and module = ?2 and object = ?3 and at = ?4",
+        )?
+        .execute((provider_uid, module, object, note.at))?;
+    Ok(())
+}
+
+fn remember_key(row: &Row<'_>) -> rusqlite::Result<RememberKey> {
+    Ok(RememberKey { provider_uid: row.get(0)?, module: row.get(1)?, object: row.get(2)? })
 }
 
 /// A time in milliseconds.

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use crate::connection::{self, Slot, append_error};
 use crate::error::{AppendError, report};
 use crate::place::{Identity, Place};
+use crate::room::Sizes;
 use crate::schema::{self, Copied};
 use crate::shared::Shared;
 use crate::statements;
@@ -26,6 +27,7 @@ pub(crate) struct Store {
     place: Place,
     id: [u8; 16],
     shared: Arc<Shared>,
+    max_log_bytes: u64,
     /// The connections of others, which must be closed with ours.
     others: Vec<Arc<Slot>>,
     state: State,
@@ -45,11 +47,13 @@ impl Store {
         place: Place,
         id: [u8; 16],
         shared: Arc<Shared>,
+        max_log_bytes: u64,
         others: Vec<Arc<Slot>>,
         connection: Connection,
     ) -> std::io::Result<Self> {
         let identity = place.identity()?;
-        Ok(Store { place, id, shared, others, state: State::Open(connection), identity })
+        let state = State::Open(connection);
+        Ok(Store { place, id, shared, max_log_bytes, others, state, identity })
     }
 
     /// Why nothing can be written at present, and when to try again.
@@ -94,6 +98,11 @@ impl Store {
             }
             State::Broken { error, .. } => Err(error.clone()),
         }
+    }
+
+    /// How large the files are.
+    pub(crate) fn sizes(&self) -> Result<Sizes, AppendError> {
+        self.read(|connection| Sizes::measure(connection, &self.place))
     }
 
     /// Tries to come back with a new connection. `last_id` is the last event that was promised to anybody.
@@ -162,7 +171,8 @@ impl Store {
         if bytes == 0 || !self.identity.has_database(&self.place) {
             return Err(missing());
         }
-        let connection = connection::writer(&self.place.database, &self.shared).map_err(failed)?;
+        let connection = connection::writer(&self.place.database, &self.shared, self.max_log_bytes)
+            .map_err(failed)?;
         let id = schema::id(&connection).map_err(failed)?;
         let newest = statements::newest(&connection).map_err(failed)?.map_or(0, |(id, _)| id);
         if id != Some(self.id) || newest < last_id {

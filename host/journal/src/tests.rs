@@ -2,12 +2,15 @@
 
 mod appending;
 mod crash;
+mod desk;
 mod failing;
+mod growth;
 mod history;
 mod opening;
 mod recording;
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -18,8 +21,8 @@ use tempfile::TempDir;
 
 use crate::place::Place;
 use crate::{
-    AppendError, Appended, Attempt, DeliveryRow, EventId, Events, Health, Journal, Recovered, Settings,
-    State, StoredEvent,
+    AppendError, Appended, Attempt, DeliveryRow, EventId, Events, Health, Journal, Recovered,
+    Settings, State, StoredEvent,
 };
 
 /// What the disk is to do wrong from the next transaction on. The tests run as root, whom no permission stops.
@@ -28,6 +31,8 @@ pub(crate) struct Faults {
     is_full: AtomicBool,
     is_read_only: AtomicBool,
     n_tries: AtomicU32,
+    /// What is free on the volume, if a test says so.
+    volume: Mutex<Option<u64>>,
 }
 
 impl Faults {
@@ -41,6 +46,10 @@ impl Faults {
         connection
             .execute_batch(&format!("pragma query_only={read_only}"))
             .expect("the pragma is known");
+    }
+
+    pub(crate) fn volume(&self) -> Option<u64> {
+        *self.volume.lock().unwrap()
     }
 
     pub(crate) fn count_try(&self) {
@@ -133,7 +142,7 @@ impl Bench {
 
     fn reason(&self) -> String {
         match self.journal.health() {
-            Health::Failing { reason } => reason,
+            Health::Failing { reason } | Health::Full { reason } => reason,
             Health::Writable => panic!("the journal should be failing"),
         }
     }

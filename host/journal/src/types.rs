@@ -130,6 +130,8 @@ pub struct WaitingRow {
     pub at: Timestamp,
     /// When a person last asked for it again.
     pub replayed: Option<Timestamp>,
+    /// When its event was accepted.
+    pub accepted_at: Timestamp,
 }
 
 /// The state of a delivery.
@@ -150,6 +152,35 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [State; 6] = [
+        State::Waiting,
+        State::Delivered,
+        State::Accepted,
+        State::Skipped,
+        State::Dead,
+        State::Discarded,
+    ];
+
+    /// Its word, as it stands in the file.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Delivered => "delivered",
+            State::Accepted => "accepted",
+            State::Skipped => "skipped",
+            State::Dead => "dead",
+            State::Discarded => "discarded",
+        }
+    }
+
+    /// The state with this word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.word() == word)
+    }
+
     /// Nothing more happens to it by itself.
     #[must_use]
     pub fn is_finished(self) -> bool {
@@ -223,6 +254,11 @@ pub enum Health {
     /// The last commit failed, and none has worked since.
     Failing {
         /// Why, with all causes.
+        reason: String,
+    },
+    /// The disk works, and no new event is taken: a limit is reached.
+    Full {
+        /// Which one, and what ends this.
         reason: String,
     },
 }

@@ -6,24 +6,22 @@
 use std::fs::File;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use flume::RecvTimeoutError;
 use tokio::sync::oneshot;
 
-use crate::checkpoint::log_bytes;
 use crate::dedup::Window;
-use crate::error::{AppendError, report};
+use crate::error::AppendError;
 use crate::events::HandOver;
 use crate::group::{Group, Op};
+use crate::notes::Notes;
 use crate::retention::Sweep;
-use crate::schema::Copied;
+use crate::room::Room;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::store::Store;
-
-/// After a checkpoint that failed, or that a long reader kept from its end, the next one waits so long.
-const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
+use crate::upkeep::Upkeep;
 
 /// Everything that the thread owns.
 pub(crate) struct Writer {
@@ -33,7 +31,10 @@ pub(crate) struct Writer {
     pub(crate) store: Store,
     pub(crate) window: Window,
     pub(crate) hand_over: HandOver,
+    pub(crate) notes: Arc<Notes>,
+    pub(crate) room: Room,
     pub(crate) sweep: Sweep,
+    pub(crate) upkeep: Upkeep,
     /// The last event that was promised to be kept.
     pub(crate) last_id: i64,
     /// The last id that was given; ids of failed commits are not given again.
@@ -63,7 +64,6 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let farewell = Farewell { shared: Arc::clone(&self.shared), queue: self.queue.clone() };
         let mut group = Group::default();
-        let mut checkpoint_after = Instant::now();
         let answer = loop {
             let then = match self.wait(&group) {
                 Ok(op) => self.gather(op, &mut group),
@@ -78,7 +78,7 @@ impl Writer {
             if let Then::Close(answer) = then {
                 break answer;
             }
-            self.tidy(&mut checkpoint_after);
+            self.tidy();
         };
         let Writer { store, checkpointer, lock, hand_over, .. } = self;
         let Checkpointer { stop, thread } = checkpointer;
@@ -99,7 +99,7 @@ impl Writer {
             Some((_, retry_at)) => Some(retry_at),
             None => {
                 let sweep = self.sweep.due(self.newest_at);
-                [group.deadline(&self.settings), sweep].into_iter().flatten().min()
+                [group.deadline(&self.settings), sweep, self.room.due()].into_iter().flatten().min()
             }
         };
         match due {
@@ -112,13 +112,14 @@ impl Writer {
     }
 
     /// Takes what is waiting, up to a wish to close. Not more than a group: who is already in it waits for its commit.
-    fn gather(&self, first: Op, group: &mut Group) -> Then {
+    fn gather(&mut self, first: Op, group: &mut Group) -> Then {
         let mut next = Some(first);
         let mut n_left = self.settings.max_group;
         while let Some(op) = next {
             match op {
-                Op::Append(append) => group.append(append, &self.window),
+                Op::Append(append) => group.append(append, &self.window, &mut self.room),
                 Op::Record(record, waiter) => group.record(record, waiter),
+                Op::Repair(order) => group.repair(order),
                 Op::Close(answer) => return Then::Close(Some(answer)),
             }
             n_left = n_left.saturating_sub(1);
@@ -168,45 +169,6 @@ impl Writer {
                 group.refuse(&error);
             }
         }
-    }
-
-    /// What can wait until the answers are given: the second step of a checkpoint, and old events.
-    fn tidy(&mut self, checkpoint_after: &mut Instant) {
-        let is_too_long = log_bytes(self.shared.log_pages()) > self.settings.max_log_bytes;
-        if (self.shared.take_finish_checkpoint() || is_too_long)
-            && *checkpoint_after <= Instant::now()
-        {
-            let copied = self.store.checkpoint();
-            if let Err(error) = &copied {
-                tracing::warn!(%error, "the journal's log could not be copied");
-            }
-            if !matches!(copied, Ok(Copied::All | Copied::ByAnother)) {
-                *checkpoint_after = Instant::now() + CHECKPOINT_PAUSE;
-            }
-        }
-        if self.queue.is_empty()
-            && self.store.broken().is_none()
-            && self.sweep.due(self.newest_at).is_some_and(|at| at <= Instant::now())
-        {
-            self.remove_old();
-        }
-    }
-
-    fn remove_old(&mut self) {
-        let (sweep, last_id, newest_at) = (&self.sweep, self.last_id, self.newest_at);
-        let part = match self.store.read(|connection| sweep.look(connection, last_id, newest_at)) {
-            Ok(part) => part,
-            Err(error) => {
-                tracing::warn!(error = report(&error), "old events could not be looked for");
-                return self.sweep.postpone();
-            }
-        };
-        if !part.finished.is_empty()
-            && self.store.transact(|connection| part.remove(connection)).is_err()
-        {
-            return self.sweep.postpone();
-        }
-        self.sweep.advance(&part);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Record, RecordError, RememberKey, WaitingRow};
 
-fn with_row(row: DeliveryRow) -> Record {
+pub(super) fn with_row(row: DeliveryRow) -> Record {
     Record::row(row)
 }
 
@@ -11,10 +11,12 @@ fn closing(event: EventId) -> Record {
     Record::closing(event)
 }
 
-/// What a start must know of a row.
+/// What a start must know of a row; the numbers of events are their times.
 pub(super) fn as_waiting(row: &DeliveryRow) -> WaitingRow {
-    let DeliveryRow { event, alert, provider, object, attempts, due, at, replayed, .. } = row.clone();
-    WaitingRow { event, alert, provider, object, attempts, due, at, replayed }
+    let DeliveryRow { event, alert, provider, object, attempts, due, at, replayed, .. } =
+        row.clone();
+    let accepted_at = super::at(event.0);
+    WaitingRow { event, alert, provider, object, attempts, due, at, replayed, accepted_at }
 }
 
 fn note(object: &str) -> RememberKey {
@@ -54,14 +56,7 @@ async fn a_start_finds_open_events_and_waiting_deliveries() {
 async fn every_state_is_read_as_it_was_written() {
     let bench = Bench::new().await;
     let event = bench.append(1).await;
-    let states = [
-        State::Waiting,
-        State::Delivered,
-        State::Accepted,
-        State::Skipped,
-        State::Dead,
-        State::Discarded,
-    ];
+    let states = State::ALL;
     let rows: Vec<_> = states
         .iter()
         .zip(["a", "b", "c", "d", "e", "f"])
@@ -142,7 +137,7 @@ async fn what_is_remembered_is_known_at_once_and_after_opening_again() {
 #[tokio::test]
 async fn finished_events_are_removed_after_the_retention_and_others_never() {
     let retention = Duration::from_millis(1000);
-    let bench = Bench::with(Settings { retention, ..Settings::default() }).await;
+    let bench = Bench::with(Settings { max_history_age: retention, ..Settings::default() }).await;
     let mut ids = Vec::new();
     for number in 0..300 {
         ids.push(bench.append(number).await);
@@ -169,7 +164,7 @@ async fn finished_events_are_removed_after_the_retention_and_others_never() {
     }
     bench.journal.record_now(closing(newest)).await.unwrap();
     let bench =
-        bench.again_with(Settings { retention: Duration::ZERO, ..Settings::default() }).await;
+        bench.again_with(Settings { max_history_age: Duration::ZERO, ..Settings::default() }).await;
     assert_eq!(bench.append(3000).await, EventId(newest.0 + 1), "ids go on");
 }
 
