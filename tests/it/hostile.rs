@@ -4,6 +4,7 @@
 
 mod cases;
 mod load;
+mod places;
 
 use std::fs;
 use std::path::Path;

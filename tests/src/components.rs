@@ -50,3 +50,31 @@ fn component(mut core: Vec<u8>, wit: &str) -> Vec<u8> {
         .unwrap();
     ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
 }
+
+/// A core module with one function of so many additions. It is small, and compiling it takes memory and time for each.
+#[must_use]
+pub fn costly(additions: usize) -> Vec<u8> {
+    // No locals; `local.get 0`, then `local.get 0` and `i32.add` again and again; the end.
+    let body = [&[0, 0x20, 0][..], &[0x20, 0, 0x6a].repeat(additions), &[0x0b]].concat();
+    let code = [&[1][..], &leb128(body.len()), &body].concat();
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    // A type from i32 to i32, and a function of it.
+    module.extend([1, 6, 1, 0x60, 1, 0x7f, 1, 0x7f, 3, 2, 1, 0]);
+    module.push(10);
+    module.extend(leb128(code.len()));
+    module.extend(code);
+    module
+}
+
+/// A number as WebAssembly writes it: seven bits a byte, the least first.
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = u8::try_from(number & 0x7f).unwrap();
+        number >>= 7;
+        bytes.push(if number == 0 { low } else { low | 0x80 });
+        if number == 0 {
+            return bytes;
+        }
+    }
+}

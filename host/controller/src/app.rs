@@ -21,8 +21,7 @@ use crate::catalog::CatalogStore;
 use crate::credentials::Credentials;
 use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
 use crate::egress::{Network, SendError};
-use crate::modules::folder::{ModulesFolder, ModulesFolderError};
-use crate::modules::grants::Grant;
+use crate::modules::folder::{FolderSettings, ModulesFolder, ModulesFolderError};
 use crate::modules::{self, Modules};
 use crate::router::Router;
 use crate::server::{self, ListenAddr, ListenError, Listener, Readiness};
@@ -35,9 +34,7 @@ pub struct Config {
     /// The folder with the manifests.
     pub config_dir: PathBuf,
     /// A folder with modules.
-    pub modules_dir: Option<PathBuf>,
-    /// What the command line grants to modules of the folder, by type.
-    pub module_grants: Vec<(String, Grant)>,
+    pub modules: Option<FolderSettings>,
     /// The folder of the journal.
     pub data_dir: PathBuf,
     /// Where events are taken.
@@ -198,9 +195,8 @@ async fn open_modules(
     engine: Engine,
     modules: &Arc<Modules>,
 ) -> Result<Option<ModulesFolder>, ServeError> {
-    let Some(dir) = &config.modules_dir else { return Ok(None) };
-    let opened =
-        ModulesFolder::open(dir, config.module_grants.clone(), engine, Arc::clone(modules)).await;
+    let Some(folder) = config.modules.clone() else { return Ok(None) };
+    let opened = ModulesFolder::open(folder, engine, Arc::clone(modules)).await;
     let (folder, mistakes) = opened.map_err(ServeError::ModulesFolder)?;
     if mistakes.is_empty() { Ok(Some(folder)) } else { Err(ServeError::ModuleFiles { mistakes }) }
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 when all went well, 1 when it could not be done, 64 when the command line or a file given to it is wrong.
 
+mod compile_module;
 mod duration;
 mod modules;
 mod modules_dir;
@@ -35,6 +36,8 @@ enum Command {
     Render(render::Render),
     Send(send::Send),
     Modules(modules::Modules),
+    #[command(hide = true, name = crate::modules::compiler::COMMAND)]
+    CompileModule(compile_module::CompileModule),
 }
 
 /// How a command prints its result.
@@ -81,25 +84,14 @@ pub fn main() -> ExitCode {
             return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(EX_USAGE) };
         }
     };
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        print_error("another TLS provider was installed first");
-        return ExitCode::FAILURE;
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(err) => {
-            print_error(format_args!("cannot start threads: {err}"));
-            return ExitCode::FAILURE;
-        }
+    let done = match args.command {
+        // Its memory is limited, so nothing else is started.
+        Command::CompileModule(compile) => compile.run(),
+        Command::Serve(serve) => block_on(serve.run()),
+        Command::Render(render) => block_on(render.run()),
+        Command::Send(send) => block_on(send.run()),
+        Command::Modules(modules) => block_on(modules.run()),
     };
-    let done = runtime.block_on(async {
-        match args.command {
-            Command::Serve(serve) => serve.run().await,
-            Command::Render(render) => render.run().await,
-            Command::Send(send) => send.run().await,
-            Command::Modules(modules) => modules.run().await,
-        }
-    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Usage(text)) => {
@@ -111,6 +103,16 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command that sends or waits.
+fn block_on(command: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return Err(Failed::Run("another TLS provider was installed first".to_owned()));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|err| Failed::Run(format!("cannot start threads: {err}")))?;
+    runtime.block_on(command)
 }
 
 /// Lets a command that prints a result say what it noticed on the way.

@@ -1,9 +1,11 @@
 //! The modules that decide payloads, by provider type.
 //!
-//! Built-in modules are part of the binary and loaded when they are needed, others come from a folder. Whoever makes an attempt takes the module that is
-//! current then; a module is replaced by one pointer store, and attempts under way finish on the old one.
+//! Built-in modules are part of the binary and loaded when they are needed, others come from a folder. Whoever makes an
+//! attempt takes the module that is current then; a module is replaced by one pointer store, and attempts under way
+//! finish on the old one.
 
 mod builtin;
+pub mod compiler;
 pub(crate) mod disclosure;
 pub mod folder;
 pub mod grants;

@@ -1,4 +1,4 @@
-//! One call of a module: the wait for a place, a fresh instance, the time that it may take, and what its end means.
+//! One call of a module: a fresh instance in its place, the time that it may take, and what its end means.
 //!
 //! It must not know the interface's types.
 
@@ -6,13 +6,13 @@ use std::future;
 use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Result, Store};
 
 use crate::engine::Shared;
 use crate::error::CallError;
+use crate::places::{Held, Places};
 use crate::sandbox::{Disclosure, Lane, Sandbox};
 use crate::trap;
 use crate::wasi::Moment;
@@ -20,28 +20,30 @@ use crate::wasi::Moment;
 /// What it takes to call one module.
 pub(crate) struct Caller {
     shared: Arc<Shared>,
-    /// Places for calls of this module.
-    places: Arc<Semaphore>,
+    places: Places,
     pre: InstancePre<Sandbox>,
 }
 
 impl Caller {
     pub(crate) fn new(shared: Arc<Shared>, pre: InstancePre<Sandbox>) -> Self {
-        let places = Arc::new(Semaphore::new(shared.settings.concurrent_per_module as usize));
+        let places = Places::new(&shared.places, &shared.settings);
         Self { shared, places, pre }
     }
 
-    /// Waits for a place and makes an empty sandbox. The module's own places come first, so that calls which wait for
-    /// those take none from other modules.
-    pub(crate) async fn begin(&self, disclosure: Arc<dyn Disclosure>, moment: Moment) -> Call<'_> {
-        let own = self.places.clone().acquire_owned().await.ok();
-        let common = self.shared.places.clone().acquire_owned().await.ok();
-        Call {
-            store: Sandbox::store(&self.shared, disclosure, moment),
-            caller: self,
-            began: false,
-            places: [own, common],
-        }
+    /// Waits for a place.
+    pub(crate) async fn place(&self) -> std::result::Result<Held, CallError> {
+        self.places.wait(&self.shared.settings).await
+    }
+
+    /// Makes an empty sandbox.
+    pub(crate) fn begin(
+        &self,
+        place: Held,
+        disclosure: Arc<dyn Disclosure>,
+        moment: Moment,
+    ) -> Call<'_> {
+        let store = Sandbox::store(&self.shared, disclosure, moment);
+        Call { store, caller: self, began: false, place }
     }
 
     /// Gives work on a call's store the time that a call may take; none when that is over.
@@ -69,8 +71,7 @@ pub(crate) struct Call<'a> {
     pub(crate) store: Store<Sandbox>,
     caller: &'a Caller,
     began: bool,
-    #[expect(dead_code, reason = "a place is held for as long as the call lives")]
-    places: [Option<OwnedSemaphorePermit>; 2],
+    place: Held,
 }
 
 impl Call<'_> {
@@ -86,13 +87,30 @@ impl Call<'_> {
         self.store.data().lane()
     }
 
-    /// What the end of the work means.
-    pub(crate) fn settle<T>(&self, result: Option<Result<T>>) -> std::result::Result<T, CallError> {
+    /// What the end of the work means, for its module's places as well.
+    pub(crate) fn settle<T>(
+        &mut self,
+        result: Option<Result<T>>,
+    ) -> std::result::Result<T, CallError> {
         let settings = &self.caller.shared.settings;
-        match result {
+        let settled = match result {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) => Err(trap::classify(error, self.began, &self.store, settings)),
             None => Err(CallError::Timeout { wall: settings.wall }),
+        };
+        match &settled {
+            Ok(_) => self.caller.places.regain_one(),
+            Err(
+                CallError::Deadline { .. } | CallError::Timeout { .. } | CallError::Limit { .. },
+            ) => self.caller.places.lose_one(&mut self.place),
+            // They end at once and take little.
+            Err(
+                CallError::Trap { .. }
+                | CallError::BadAnswer(_)
+                | CallError::Busy { .. }
+                | CallError::Host(_),
+            ) => {}
         }
+        settled
     }
 }

@@ -10,8 +10,10 @@ use herald_core::formatter::Permission;
 use thiserror::Error;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::compile::Compiled;
 use crate::error::{Cause, LoadError};
 use crate::module::Module;
+use crate::places::Common;
 use crate::settings::Settings;
 
 /// What runs modules. Clones share everything.
@@ -25,7 +27,7 @@ pub(crate) struct Shared {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) settings: Settings,
     /// Places for calls.
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) places: Common,
     /// Places for calls that have run for longer than a tick. There are fewer than CPUs, so that looping modules leave
     /// one to everything else.
     pub(crate) lanes: Arc<Semaphore>,
@@ -57,7 +59,7 @@ impl Engine {
         let cpus = thread::available_parallelism().map_or(1, usize::from);
         Ok(Engine {
             shared: Arc::new(Shared {
-                places: Arc::new(Semaphore::new(settings.concurrent as usize)),
+                places: Common::new(&settings),
                 lanes: Arc::new(Semaphore::new((cpus / 2).max(1))),
                 compiling: Mutex::new(()),
                 wasm,
@@ -73,6 +75,19 @@ impl Engine {
     /// When it is no provider module, asks for a permission that is not among `granted`, or fails to describe itself.
     pub async fn load(&self, wasm: Vec<u8>, granted: &[Permission]) -> Result<Module, LoadError> {
         Module::load(self.shared.clone(), wasm, granted).await
+    }
+
+    /// The same with code that another process compiled.
+    ///
+    /// # Errors
+    ///
+    /// When it is no provider module, asks for a permission that is not among `granted`, or fails to describe itself.
+    pub async fn load_compiled(
+        &self,
+        compiled: Compiled,
+        granted: &[Permission],
+    ) -> Result<Module, LoadError> {
+        Module::load_compiled(self.shared.clone(), compiled, granted).await
     }
 }
 

@@ -124,6 +124,12 @@ pub enum CallError {
     /// What it gave back is no value of the interface.
     #[error("the module gave back what the interface does not allow")]
     BadAnswer(#[source] Cause),
+    /// Other calls of the module held all of its places for too long.
+    #[error("no place for the module was free within {} ms: other calls of it take too long", .waited.as_millis())]
+    Busy {
+        /// How long it waited.
+        waited: Duration,
+    },
     /// The host could not run it.
     #[error("the host could not make a sandbox for the module")]
     Host(#[source] Cause),
@@ -148,6 +154,7 @@ impl CallError {
             CallError::Timeout { .. } => "timeout",
             CallError::Limit { what, .. } => what.kind(),
             CallError::BadAnswer(_) => "bad-answer",
+            CallError::Busy { .. } => "busy",
             CallError::Host(_) => "host",
         }
     }

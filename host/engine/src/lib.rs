@@ -6,11 +6,13 @@
 //! [`herald_core::formatter`].
 
 mod call;
+mod compile;
 mod description;
 mod engine;
 mod error;
 mod load;
 mod module;
+mod places;
 mod sandbox;
 mod settings;
 mod since_v0_1_0;
@@ -21,9 +23,10 @@ mod wasi;
 #[cfg(test)]
 mod tests;
 
+pub use compile::{Compiled, Job};
 pub use description::BadDescription;
 pub use engine::{Engine, StartEngineError};
 pub use error::{CallError, Cause, Limit, LoadError};
-pub use module::Module;
+pub use module::{Module, Place};
 pub use sandbox::Disclosure;
 pub use settings::Settings;

@@ -1,16 +1,16 @@
-//! The way from bytes to a module: each step, and what is wrong when it fails.
+//! The way from compiled code to a module: each step, and what is wrong when it fails.
 //!
-//! It must not know the interface's types.
+//! It must not know the interface's types or how code is compiled.
 
 use std::sync::Arc;
 
 use herald_core::config_schema::ConfigSchema;
 use herald_core::formatter::{Description, Permission};
-use sha2::{Digest as _, Sha256};
 use tokio::task;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::call::Caller;
+use crate::compile::{self, Compiled};
 use crate::description;
 use crate::engine::Shared;
 use crate::error::LoadError;
@@ -32,13 +32,40 @@ pub(crate) struct Loaded {
     pub(crate) size: usize,
 }
 
+/// Compiles a file here, and checks it.
 pub(crate) async fn load(
     shared: Arc<Shared>,
     wasm: Vec<u8>,
     granted: &[Permission],
 ) -> Result<Loaded, LoadError> {
-    let size = wasm.len();
-    let (component, digest) = compile(&shared, wasm).await?;
+    let turn = shared.compiling.lock().await;
+    let engine = shared.wasm.clone();
+    let (component, digest, size) = on_a_thread(move || {
+        Ok((compile::compile(&engine, &wasm)?, compile::digest(&wasm), wasm.len()))
+    })
+    .await?;
+    drop(turn);
+    check(shared, component, (digest, size), granted).await
+}
+
+/// Takes over what another process compiled, and checks it.
+pub(crate) async fn load_compiled(
+    shared: Arc<Shared>,
+    compiled: Compiled,
+    granted: &[Permission],
+) -> Result<Loaded, LoadError> {
+    let engine = shared.wasm.clone();
+    let of = compiled.of();
+    let component = on_a_thread(move || compile::take_over(&engine, &compiled)).await?;
+    check(shared, component, of, granted).await
+}
+
+async fn check(
+    shared: Arc<Shared>,
+    component: Component,
+    (digest, size): (String, usize),
+    granted: &[Permission],
+) -> Result<Loaded, LoadError> {
     let exports = find_exports(&shared.wasm, &component)?;
     let (pre, permissions) = link(&shared.wasm, &component, granted)?;
     let caller = Caller::new(shared, pre);
@@ -48,62 +75,11 @@ pub(crate) async fn load(
     Ok(Loaded { caller, functions, description, config_schema, permissions, digest, size })
 }
 
-/// Compiles on a thread for such work: it takes from 10 ms to seconds.
-async fn compile(shared: &Shared, wasm: Vec<u8>) -> Result<(Component, String), LoadError> {
-    let format = Format::of(&wasm);
-    if let Format::Other(found) = format {
-        return Err(LoadError::NotAComponent { found });
-    }
-    let _turn = shared.compiling.lock().await;
-    let engine = shared.wasm.clone();
-    let work = task::spawn_blocking(move || {
-        let digest = digest(&wasm);
-        let wasm = if format == Format::Core { wrap(&wasm)? } else { wasm };
-        let compiled = Component::from_binary(&engine, &wasm).and_then(|component| {
-            // Otherwise the first call would do this.
-            component.initialize_copy_on_write_image()?;
-            Ok(component)
-        });
-        compiled
-            .map(|component| (component, digest))
-            .map_err(|error| LoadError::Compile(error.into()))
-    });
-    work.await.unwrap_or_else(|panic| Err(LoadError::Compile(panic.into())))
-}
-
-/// What a file holds, by its first eight bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    /// A component.
-    Component,
-    /// A core module, as the compiler for `wasm32-unknown-unknown` leaves it.
-    Core,
-    /// What it is instead.
-    Other(&'static str),
-}
-
-impl Format {
-    fn of(wasm: &[u8]) -> Self {
-        match wasm.get(..8) {
-            Some([b'\0', b'a', b's', b'm', _, _, 1, 0]) => Format::Component,
-            Some([b'\0', b'a', b's', b'm', ..]) => Format::Core,
-            _ if wasm.is_empty() => Format::Other("an empty file"),
-            _ => Format::Other("a file of another format"),
-        }
-    }
-}
-
-/// Makes a component of a core module by what its bindings left in it, so that an author needs no further tool.
-fn wrap(core: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let wrapped = wit_component::ComponentEncoder::default()
-        .module(core)
-        .and_then(|encoder| encoder.validate(true).encode());
-    wrapped.map_err(|error| LoadError::Wrap(error.into()))
-}
-
-fn digest(wasm: &[u8]) -> String {
-    let hex: String = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+/// Work on a component takes from a tenth of a millisecond to seconds, so a thread for such work does it.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(LoadError::Compile(panic.into())))
 }
 
 /// Finds the functions of the interface, or says why there are none.
@@ -157,14 +133,16 @@ fn link(
 
 /// Compares the types of the functions with those of the interface. Only an instance has them.
 async fn check_types(caller: &Caller, exports: Exports) -> Result<Functions, LoadError> {
-    let mut call = caller.begin(Arc::new(Nothing), Moment::FIXED).await;
+    let place = caller.place().await.map_err(LoadError::Instantiate)?;
+    let mut call = caller.begin(place, Arc::new(Nothing), Moment::FIXED);
     let result = caller.in_time(call.lane(), call.instantiate()).await;
     let instance = call.settle(result).map_err(LoadError::Instantiate)?;
     exports.check_types(&mut call.store, &instance).map_err(|error| LoadError::Types(error.into()))
 }
 
 async fn describe(caller: &Caller, functions: &Functions) -> Result<Description, LoadError> {
-    let mut call = caller.begin(Arc::new(Nothing), Moment::FIXED).await;
+    let place = caller.place().await.map_err(LoadError::Describe)?;
+    let mut call = caller.begin(place, Arc::new(Nothing), Moment::FIXED);
     let result = caller
         .in_time(call.lane(), async {
             let instance = call.instantiate().await?;
@@ -172,28 +150,4 @@ async fn describe(caller: &Caller, functions: &Functions) -> Result<Description,
         })
         .await;
     call.settle(result).map_err(LoadError::Describe)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_tells_what_it_is_by_its_first_bytes() {
-        let check = |bytes: &[u8], format: Format| {
-            assert_eq!(Format::of(bytes), format, "{}", bytes.escape_ascii());
-        };
-        check(b"\0asm\x0d\0\x01\0", Format::Component);
-        check(b"\0asm\x01\0\0\0", Format::Core);
-        check(b"", Format::Other("an empty file"));
-        check(b"(component)", Format::Other("a file of another format"));
-    }
-
-    #[test]
-    fn a_digest_names_its_hash() {
-        assert_eq!(
-            digest(b""),
-            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
-    }
 }

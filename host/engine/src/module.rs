@@ -8,9 +8,11 @@ use std::sync::Arc;
 use herald_core::config_schema::ConfigSchema;
 use herald_core::formatter::{Action, Delivery, Description, Failure, Permission, ProviderView};
 
+use crate::compile::Compiled;
 use crate::engine::Shared;
 use crate::error::{CallError, LoadError};
 use crate::load::{self, Loaded};
+use crate::places::Held;
 use crate::sandbox::Disclosure;
 use crate::since_v0_1_0;
 use crate::wasi::Moment;
@@ -28,6 +30,14 @@ impl Module {
         granted: &[Permission],
     ) -> Result<Module, LoadError> {
         Ok(Module { inner: Arc::new(load::load(shared, wasm, granted).await?) })
+    }
+
+    pub(crate) async fn load_compiled(
+        shared: Arc<Shared>,
+        compiled: Compiled,
+        granted: &[Permission],
+    ) -> Result<Module, LoadError> {
+        Ok(Module { inner: Arc::new(load::load_compiled(shared, compiled, granted).await?) })
     }
 
     /// What it says of itself.
@@ -73,6 +83,16 @@ impl Module {
         since_v0_1_0::VERSION
     }
 
+    /// Waits for a place for one call. What others take is not this call's fault, so whoever measures its time begins
+    /// when it has one.
+    ///
+    /// # Errors
+    ///
+    /// When calls of this module hold all of its places for too long.
+    pub async fn place(&self) -> Result<Place<'_>, CallError> {
+        Ok(Place { held: self.inner.caller.place().await?, module: &self.inner })
+    }
+
     /// Everything wrong with a Provider that can be told without an event; an empty list makes it ready.
     ///
     /// # Errors
@@ -84,7 +104,7 @@ impl Module {
         disclosure: Arc<dyn Disclosure>,
     ) -> Result<Vec<String>, CallError> {
         let Loaded { caller, functions, .. } = &*self.inner;
-        let mut call = caller.begin(disclosure, Moment::FIXED).await;
+        let mut call = caller.begin(caller.place().await?, disclosure, Moment::FIXED);
         let result = caller
             .in_time(call.lane(), async {
                 let instance = call.instantiate().await?;
@@ -94,7 +114,7 @@ impl Module {
         call.settle(result)
     }
 
-    /// What to do next for a delivery.
+    /// What to do next for a delivery, after the wait for a place.
     ///
     /// # Errors
     ///
@@ -104,8 +124,29 @@ impl Module {
         delivery: &Delivery,
         disclosure: Arc<dyn Disclosure>,
     ) -> Result<Result<Action, Failure>, CallError> {
-        let Loaded { caller, functions, .. } = &*self.inner;
-        let mut call = caller.begin(disclosure, Moment::of(delivery)).await;
+        self.place().await?.next(delivery, disclosure).await
+    }
+}
+
+/// A place for one call of a module.
+pub struct Place<'a> {
+    held: Held,
+    module: &'a Loaded,
+}
+
+impl Place<'_> {
+    /// What to do next for a delivery.
+    ///
+    /// # Errors
+    ///
+    /// When the module fails or meets a limit. That it refuses the delivery is an answer.
+    pub async fn next(
+        self,
+        delivery: &Delivery,
+        disclosure: Arc<dyn Disclosure>,
+    ) -> Result<Result<Action, Failure>, CallError> {
+        let Loaded { caller, functions, .. } = self.module;
+        let mut call = caller.begin(self.held, disclosure, Moment::of(delivery));
         let result = caller
             .in_time(call.lane(), async {
                 let instance = call.instantiate().await?;

@@ -31,10 +31,14 @@ pub struct Settings {
     pub wall: Duration,
     /// The length of a tick: a call that runs longer gives way to others.
     pub tick: Duration,
-    /// How many calls run at once.
+    /// How many calls run at once, besides one of each module that has a place reserved.
     pub concurrent: u32,
-    /// How many calls of one module run at once, so that a bad module cannot take every place.
+    /// How many modules have a place reserved, so that bad modules cannot take every place from good ones.
+    pub reserved: u32,
+    /// How many calls of one module run at once.
     pub concurrent_per_module: u32,
+    /// How long a call waits for a place.
+    pub wait: Duration,
 }
 
 impl Default for Settings {
@@ -48,7 +52,9 @@ impl Default for Settings {
             wall: Duration::from_secs(5),
             tick: Duration::from_millis(5),
             concurrent: 64,
+            reserved: 64,
             concurrent_per_module: 16,
+            wait: Duration::from_secs(60),
         }
     }
 }
@@ -73,12 +79,13 @@ impl Settings {
     /// The configuration in which memories and stacks are reserved beforehand: a call costs a third of what it costs
     /// otherwise.
     pub(crate) fn pooling(&self) -> Config {
-        let n = self.concurrent;
+        let n = self.concurrent.saturating_add(self.reserved);
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(n)
-            .total_core_instances(n.saturating_mul(20))
-            .total_memories(n.saturating_mul(4))
-            .total_tables(n.saturating_mul(8))
+            // Each call may have as many as a module may have: else modules with many would leave none to others.
+            .total_core_instances(n.saturating_mul(CORE_INSTANCES_PER_MODULE))
+            .total_memories(n.saturating_mul(MEMORIES_PER_MODULE))
+            .total_tables(n.saturating_mul(TABLES_PER_MODULE))
             .total_stacks(n.saturating_mul(2))
             .max_core_instances_per_component(CORE_INSTANCES_PER_MODULE)
             .max_memories_per_component(MEMORIES_PER_MODULE)
@@ -102,6 +109,18 @@ impl Settings {
     pub(crate) fn on_demand(&self) -> Config {
         let mut config = common();
         config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        config
+    }
+}
+
+impl Settings {
+    /// The configuration for compiling alone: nothing is reserved, and no thread is started whose memory counts.
+    ///
+    /// What is compiled depends on [`common`] only, so all engines can run it.
+    pub(crate) fn compiling() -> Config {
+        let mut config = common();
+        config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        config.parallel_compilation(false);
         config
     }
 }

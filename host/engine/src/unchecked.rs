@@ -1,7 +1,8 @@
-//! Calls without a type check on each: the one place in the host with unsafe code.
+//! What was checked earlier and is not checked again: the one place in the host with unsafe code.
 //!
 //! A fresh instance per call would mean comparing all types of the interface anew each time, a seventh of a call.
-//! [`Checked`] compares them once and keeps the proof.
+//! [`Checked`] compares them once and keeps the proof. Code that another process compiled is not verified at all;
+//! [`Compiled`] is the proof that it was compiled for this one.
 #![expect(
     unsafe_code,
     reason = "wasmtime takes a proof that was made earlier only through an unsafe function"
@@ -10,9 +11,11 @@
 use std::marker::PhantomData;
 
 use wasmtime::component::{
-    ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc,
+    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc,
 };
-use wasmtime::{AsContextMut, Result, format_err};
+use wasmtime::{AsContextMut, Engine, Result, format_err};
+
+use crate::compile::Compiled;
 
 /// A function of one component that takes `Params` and gives `Answer`.
 pub(crate) struct Checked<Params, Answer> {
@@ -49,4 +52,12 @@ where
         // this one.
         Ok(unsafe { TypedFunc::new_unchecked(func) })
     }
+}
+
+/// The component that another process compiled.
+pub(crate) fn deserialize(engine: &Engine, compiled: &Compiled) -> Result<Component> {
+    // SAFETY: what is passed must have been made by wasmtime and not been changed since. A `Compiled` is made only of an
+    // answer whose seal is right, for this very file, and the key of that seal was given to one process alone, which does
+    // nothing with it but `Job::run`. Code of another version of wasmtime, or for other settings, is refused in there.
+    unsafe { Component::deserialize(engine, compiled.code()) }
 }

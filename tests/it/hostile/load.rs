@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use herald_tests::components::{by_hand, hostile, hostile_with_wasi};
+use herald_tests::components::{by_hand, costly, hostile, hostile_with_wasi};
 use herald_tests::eventually;
-use herald_tests::herald::{output, serve};
+use herald_tests::herald::{Herald, output, serve};
 use herald_tests::receiver::Receiver;
 
 use super::cases::Case;
-use super::{SOON, TOKEN, manifests, post, start};
+use super::{IN_TIME, SOON, TOKEN, manifests, post, start};
 
 /// The file, and what is said of it.
 const BAD: &[(&str, &str)] = &[
@@ -130,6 +130,52 @@ fn each_thing_beyond_headers_and_signatures_needs_its_own_grant() {
     }
     check(&ALL, &format!("digest: sha256:{}", "0".repeat(64)), Some("digest"));
     drop(config);
+}
+
+/// Additions that take 650 MB and 5 s to compile, in a file of 3 MB.
+const COSTLY: usize = 1_000_000;
+
+#[test]
+fn compiling_a_module_ends_at_its_limits() {
+    let modules = tempfile::tempdir().unwrap();
+    put(modules.path(), "costly.wasm", &costly(COSTLY));
+    let check = |flag: &str, value: &str, said: &str| {
+        let mut command = std::process::Command::new(herald_tests::herald::binary());
+        command.arg("modules").arg("--modules-dir").arg(modules.path()).args([flag, value]);
+        let ended = output(&mut command);
+        let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(64), "{text}");
+        assert!(text.contains("costly.wasm: not loaded: compile: "), "{text}");
+        assert!(text.contains(said), "{flag} {value}: no {said:?} in {text}");
+    };
+    check("--module-compile-memory-mib", "256", "needs more than 256 MiB");
+    check("--module-compile-cpu-time", "1s", "more than 1 s of CPU time");
+}
+
+/// The service goes on while a file is compiled, and takes no memory for it.
+#[tokio::test]
+async fn a_module_that_cannot_be_compiled_costs_the_service_nothing() {
+    let cases = [Case::sends("nothing", "delivered", super::cases::Sent::ForEachEvent)];
+    let (healthy, receiver) = (Receiver::start().await, Receiver::start().await);
+    let config = manifests(&cases, &healthy, &receiver, TOKEN);
+    let modules = super::modules(&cases);
+    let work = tempfile::tempdir().unwrap();
+    let flags = ["--modules-dir", modules.path().to_str().unwrap(), "--log-encoding", "json"];
+    let flags = [&flags[..], &["--module-compile-memory-mib", "256"]].concat();
+    let herald = Herald::start(config.path(), &work.path().join("data"), &flags).await;
+    let before = herald.peak_memory();
+    put(modules.path(), "hostile.wasm", &costly(COSTLY));
+    let mut number = 0;
+    while !herald.log().contains("needs more than 256 MiB") {
+        post(&herald, number).await;
+        number += 1;
+        eventually("the old module goes on", IN_TIME, || receiver.count() >= number).await;
+    }
+    if let (Some(before), Some(after)) = (before, herald.peak_memory()) {
+        let grown = after.saturating_sub(before) >> 20;
+        assert!(grown < 64, "{grown} MiB more");
+    }
+    assert_eq!(herald.stop().await, Some(0));
 }
 
 #[tokio::test]

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, value_parser};
 
-use super::Failed;
-use crate::modules::folder::ModulesFolder;
+use super::{Failed, duration};
+use crate::modules::compiler::CompileLimits;
+use crate::modules::folder::{FolderSettings, ModulesFolder};
 use crate::modules::grants::Grant;
 use crate::modules::{self, Modules};
 
 /// Where modules come from besides the binary.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct ModuleFlags {
     /// A folder with modules: DIR/TYPE.wasm adds a type or replaces a built-in one, and DIR/grants.yaml says what each
     /// may have. Changes take effect while the service runs; a bad file leaves what served before.
@@ -21,6 +23,12 @@ pub(super) struct ModuleFlags {
     /// secrets-in-path, secrets-in-query, secrets-in-body, host:NAME or credential:NAME. May be given several times.
     #[arg(long, value_name = "TYPE=GRANT", value_parser = grant, requires = "modules_dir")]
     module_grant: Vec<(String, Grant)>,
+    /// The most memory that compiling a module of the folder may take, in MiB of address space.
+    #[arg(long, value_name = "MIB", env = "HERALD_MODULE_COMPILE_MEMORY_MIB", default_value_t = 1024, value_parser = value_parser!(u64).range(1..))]
+    module_compile_memory_mib: u64,
+    /// The most time on a CPU that compiling a module of the folder may take.
+    #[arg(long, value_name = "DURATION", env = "HERALD_MODULE_COMPILE_CPU_TIME", default_value = "60s", value_parser = duration::parse)]
+    module_compile_cpu_time: Duration,
 }
 
 fn grant(text: &str) -> Result<(String, Grant), String> {
@@ -33,19 +41,23 @@ fn grant(text: &str) -> Result<(String, Grant), String> {
 }
 
 impl ModuleFlags {
-    /// Where the folder is, and what is granted on the command line.
-    pub(super) fn into_parts(self) -> (Option<PathBuf>, Vec<(String, Grant)>) {
-        (self.modules_dir, self.module_grant)
+    /// The folder and what is said about it, if there is one.
+    pub(super) fn into_folder(self) -> Option<FolderSettings> {
+        let limits = CompileLimits {
+            memory_mib: self.module_compile_memory_mib,
+            // The kernel counts whole seconds, and 0 would be no limit.
+            cpu_seconds: self.module_compile_cpu_time.as_secs().max(1),
+        };
+        let grants = self.module_grant;
+        self.modules_dir.map(|dir| FolderSettings { dir, grants, limits })
     }
 
     /// The modules of the folder, and the built-in ones as they are needed.
     pub(super) async fn load(&self) -> Result<Arc<Modules>, Failed> {
         let engine = modules::engine().map_err(|err| Failed::run(&err))?;
         let modules = Arc::new(Modules::new(engine.clone()));
-        if let Some(dir) = &self.modules_dir {
-            let opened =
-                ModulesFolder::open(dir, self.module_grant.clone(), engine, Arc::clone(&modules))
-                    .await;
+        if let Some(folder) = self.clone().into_folder() {
+            let opened = ModulesFolder::open(folder, engine, Arc::clone(&modules)).await;
             let (_, mistakes) = opened.map_err(|err| Failed::usage(&err))?;
             if !mistakes.is_empty() {
                 return Err(Failed::Usage(mistakes.join("\n")));

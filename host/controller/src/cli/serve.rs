@@ -73,11 +73,9 @@ impl Serve {
             Encoding::Json => LogEncoding::Json,
         };
         telemetry::init(encoding, &self.log_level).map_err(|err| Failed::usage(&err))?;
-        let (modules_dir, module_grants) = self.modules.into_parts();
         let config = Config {
             config_dir: self.config_dir,
-            modules_dir,
-            module_grants,
+            modules: self.modules.into_folder(),
             data_dir: self.data_dir,
             events_addr: self.events_addr,
             health_addr: self.health_addr,

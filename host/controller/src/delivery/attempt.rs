@@ -189,11 +189,18 @@ impl<T: Transport> Attempts<T> {
         module: &Loaded,
         mut delivery: Delivery,
     ) -> Outcome {
-        let deadline = Instant::now() + attempt.provider.timeout;
+        let mut deadline = Instant::now() + attempt.provider.timeout;
         let now = delivery.now;
         let disclosed = disclosure::of(attempt.provider, Arc::clone(&attempt.mask));
         loop {
-            let action = match module.module.next(&delivery, Arc::clone(&disclosed)).await {
+            // The time is the receiver's, so the wait for other calls of the module does not count.
+            let waiting = Instant::now();
+            let place = match module.module.place().await {
+                Ok(place) => place,
+                Err(err) => return attempt.broken(&err),
+            };
+            deadline += waiting.elapsed();
+            let action = match place.next(&delivery, Arc::clone(&disclosed)).await {
                 Ok(Ok(action)) => action,
                 Ok(Err(failure)) => return refusal(failure),
                 Err(err) => return attempt.broken(&err),
@@ -337,6 +344,7 @@ impl Attempt<'_> {
             | CallError::Timeout { .. }
             | CallError::Limit { .. }
             | CallError::BadAnswer(_)
+            | CallError::Busy { .. }
             | CallError::Host(_) => String::new(),
         };
         self.module_failure = Some(ModuleFailure { kind: err.kind(), backtrace });

@@ -1,7 +1,7 @@
 //! Modules from a folder: `DIR/<type>.wasm` adds a type or replaces a built-in one, `DIR/grants.yaml` says what each may
 //! have.
 //!
-//! A file is read, compiled, linked, checked and described before anything changes; only then is it swapped in. A file
+//! A file is read, compiled (in a process of its own), linked, checked and described before anything changes; only then is it swapped in. A file
 //! that fails a step leaves what served before it, and the error says which step and why. A file that goes away gives
 //! its type back to the built-in module, if there is one.
 
@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use super::compiler::{self, CompileError, CompileLimits};
 use super::grants::{Grant, Grants, ParseGrantsError, missing};
 use super::{Loaded, Modules, Source};
 use crate::telemetry::report;
@@ -41,6 +42,9 @@ pub enum RefuseModuleError {
         "name: a type's name has lower-case letters, digits, dots and dashes, {MAX_TYPE_CHARS} at most"
     )]
     Name,
+    /// It cannot be compiled within the limits for that.
+    #[error(transparent)]
+    Compile(CompileError),
     /// It is no module, or none that may be linked.
     #[error("{}", .0.kind())]
     Load(#[source] LoadError),
@@ -92,11 +96,20 @@ pub enum ModulesFolderError {
     },
 }
 
+/// A folder with modules and what is said about it.
+#[derive(Clone, Debug)]
+pub struct FolderSettings {
+    /// The folder.
+    pub dir: PathBuf,
+    /// What is granted on top of the folder's own file, by type.
+    pub grants: Vec<(String, Grant)>,
+    /// What compiling one of its files may take.
+    pub limits: CompileLimits,
+}
+
 /// A folder with modules, and what was made of its files.
 pub struct ModulesFolder {
-    dir: PathBuf,
-    /// What the command line grants, on top of the folder's own file.
-    given: Vec<(String, Grant)>,
+    settings: FolderSettings,
     engine: Engine,
     modules: Arc<Modules>,
     grants: Grants,
@@ -116,14 +129,12 @@ impl ModulesFolder {
     /// # Errors
     /// The folder or its grants cannot be read.
     pub async fn open(
-        dir: &Path,
-        given: Vec<(String, Grant)>,
+        settings: FolderSettings,
         engine: Engine,
         modules: Arc<Modules>,
     ) -> Result<(Self, Vec<String>), ModulesFolderError> {
         let grants = Grants::default();
-        let mut folder =
-            Self { dir: dir.to_owned(), given, engine, modules, grants, tried: BTreeMap::new() };
+        let mut folder = Self { settings, engine, modules, grants, tried: BTreeMap::new() };
         let mistakes = folder.reread().await?.refused;
         Ok((folder, mistakes))
     }
@@ -136,7 +147,7 @@ impl ModulesFolder {
     ) where
         F: Future<Output = ()>,
     {
-        let watch = FolderWatch::new(&self.dir);
+        let watch = FolderWatch::new(&self.settings.dir);
         let mut told = String::new();
         loop {
             tokio::select! {
@@ -239,7 +250,13 @@ impl ModulesFolder {
                 Grant::SecretsIn(_) | Grant::Host(_) | Grant::Credential(_) => None,
             })
             .collect();
-        let module = self.engine.load(wasm, &permissions).await.map_err(|err| match err {
+        let compiled =
+            compiler::compile(wasm, self.settings.limits).await.map_err(|err| match err {
+                CompileError::Load(err) => RefuseModuleError::Load(err),
+                other => RefuseModuleError::Compile(other),
+            })?;
+        let loaded = self.engine.load_compiled(compiled, &permissions).await;
+        let module = loaded.map_err(|err| match err {
             LoadError::NotPermitted(permission) => not_granted(vec![Grant::Permission(permission)]),
             other => RefuseModuleError::Load(other),
         })?;
@@ -251,7 +268,7 @@ impl ModulesFolder {
     }
 
     fn read_grants(&self) -> Result<Grants, ModulesFolderError> {
-        let path = self.dir.join(GRANTS);
+        let path = self.settings.dir.join(GRANTS);
         let mut grants = match fs::read_to_string(&path) {
             Ok(text) => Grants::parse(&text).map_err(|err: ParseGrantsError| {
                 ModulesFolderError::Grants { path, source: Box::new(err) }
@@ -259,7 +276,7 @@ impl ModulesFolder {
             Err(err) if err.kind() == io::ErrorKind::NotFound => Grants::default(),
             Err(err) => return Err(ModulesFolderError::Grants { path, source: Box::new(err) }),
         };
-        for (kind, grant) in &self.given {
+        for (kind, grant) in &self.settings.grants {
             grants.add(kind, [grant.clone()]);
         }
         Ok(grants)
@@ -267,9 +284,9 @@ impl ModulesFolder {
 
     /// The files by their type.
     fn list(&self) -> Result<BTreeMap<String, PathBuf>, ModulesFolderError> {
-        let failed = |source| ModulesFolderError::List { dir: self.dir.clone(), source };
+        let failed = |source| ModulesFolderError::List { dir: self.settings.dir.clone(), source };
         let mut files = BTreeMap::new();
-        for entry in fs::read_dir(&self.dir).map_err(failed)? {
+        for entry in fs::read_dir(&self.settings.dir).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if let Some(kind) =
