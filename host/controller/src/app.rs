@@ -263,25 +263,6 @@ async fn mistakes(loaded: &Loaded, modules: &Modules) -> Vec<String> {
             lines.push(format!("{place}Provider {key}: {problem}"));
         }
     }
-    lines.extend(misplaced_annotations(loaded, modules));
-    lines
-}
-
-/// The annotations of Alerts that make no sense for what their Provider's module is for.
-fn misplaced_annotations(loaded: &Loaded, modules: &Modules) -> Vec<String> {
-    let mut lines = Vec::new();
-    for alert in loaded.catalog.alerts.iter() {
-        let module =
-            loaded.catalog.provider_of(alert).and_then(|provider| modules.get(&provider.kind));
-        let Some(module) = module else { continue };
-        for (name, problem) in alert.floods.problems(module.module.description().purpose) {
-            lines.extend(
-                loaded
-                    .mistake_in_annotation(alert, name, problem)
-                    .map(|mistake| mistake.to_string()),
-            );
-        }
-    }
     lines
 }
 

@@ -3,10 +3,11 @@
 //! Others are none of our business. A name of ours that nobody knows is a mistake, or a slip would turn off what it asks
 //! for. What a value means is known to the files of the objects.
 
-use herald_core::floods::PREFIX;
-
 use super::fields::{Fields, Notes};
 use crate::sources::nearest::nearest;
+
+/// What the names of our annotations begin with.
+const PREFIX: &str = "herald.dev/";
 
 /// An annotation that is there.
 pub(super) struct Annotation<'n> {
