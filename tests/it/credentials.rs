@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald_controller::credentials::{Asking, CredentialError, Credentials, ObtainError};
+use herald_controller::credentials::{
+    Asking, CredentialError, Credentials, Environment, ObtainError,
+};
 use herald_controller::egress::{AddressSeen, Mask, Network};
 use herald_controller::sources::folder::from_texts;
 use herald_controller::telemetry::report;
@@ -22,6 +24,10 @@ use tokio::time::Instant;
 use crate::secrets::needles::Needles;
 use crate::serve::client;
 
+mod azure;
+mod clouds;
+mod google;
+
 const TOKEN: &str = "ghs_fakeInstallationToken";
 
 /// A key that opens nothing.
@@ -31,9 +37,14 @@ fn key() -> String {
 
 /// A Provider with this address and Secret.
 fn provider(address: &str, secret: &Value) -> Arc<Provider> {
+    provider_in(address, "", secret)
+}
+
+/// The same with a channel.
+fn provider_in(address: &str, channel: &str, secret: &Value) -> Arc<Provider> {
     let documents = [
         json!({"apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Provider", "metadata": {"name": "p"},
-               "spec": {"type": "generic", "address": address, "secretRef": {"name": "s"}}}),
+               "spec": {"type": "generic", "address": address, "channel": channel, "secretRef": {"name": "s"}}}),
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": secret}),
     ];
     let text = documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
@@ -74,11 +85,16 @@ struct Asker {
 
 impl Asker {
     fn new(provider: Arc<Provider>) -> Self {
+        Self::with(provider, Environment::default())
+    }
+
+    /// One whose process has this environment.
+    fn with(provider: Arc<Provider>, environment: Environment) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let policy = AddressPolicy { allow_loopback: true, allow_private: true };
         let mask = Mask::new(&provider, AddressSeen::Origin);
         let transport = Network::new(policy).unwrap();
-        Self { credentials: Credentials::default(), transport, provider, mask }
+        Self { credentials: Credentials::new(environment), transport, provider, mask }
     }
 
     /// The header's value for a GET of this URL, and whether it was obtained just now.
@@ -140,26 +156,46 @@ fn from_base64url(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// An environment with these variables.
+fn environment(variables: Value) -> Environment {
+    Environment::read(|name| variables[name].as_str().map(str::to_owned))
+}
+
+/// The pairs of a form, decoded.
+fn form(body: &[u8]) -> Value {
+    let query = std::str::from_utf8(body).unwrap();
+    let url = Url::parse(&["http://form.invalid/?", query].concat()).unwrap();
+    let pairs = url.query_pairs().map(|(key, value)| (key.into_owned(), json!(value)));
+    Value::Object(pairs.collect())
+}
+
+/// Fifty ask at once, and get this. How many of them were the first.
+async fn fifty_ask(asker: Asker, credential: &'static str, url: &str, expected: &str) -> usize {
+    let asker = Arc::new(asker);
+    let asked: Vec<_> = (0..50)
+        .map(|_| {
+            let (asker, url) = (Arc::clone(&asker), url.to_owned());
+            tokio::spawn(async move { asker.ask(credential, &url, now()).await.unwrap() })
+        })
+        .collect();
+    let mut obtained = 0;
+    for asked in asked {
+        let (text, is_new) = asked.await.unwrap();
+        assert_eq!(text, expected);
+        obtained += usize::from(is_new);
+    }
+    obtained
+}
+
 /// Rule S5.
 #[tokio::test]
 async fn a_credential_is_obtained_once_for_all_who_wait() {
     let receiver = Receiver::start().await;
     receiver.otherwise(installation_token(now() + minutes(60)).delayed(Duration::from_millis(100)));
     let provider = provider(&receiver.url("/acme/fleet"), &app(&receiver));
-    let asker = Arc::new(Asker::new(provider));
     let url = receiver.url("/api/v3/repos/acme/fleet");
-    let asked: Vec<_> = (0..50)
-        .map(|_| {
-            let (asker, url) = (Arc::clone(&asker), url.clone());
-            tokio::spawn(async move { asker.ask("github-app", &url, now()).await.unwrap() })
-        })
-        .collect();
-    let mut obtained = 0;
-    for asked in asked {
-        let (text, is_new) = asked.await.unwrap();
-        assert_eq!(text, ["Bearer ", TOKEN].concat());
-        obtained += usize::from(is_new);
-    }
+    let bearer = ["Bearer ", TOKEN].concat();
+    let obtained = fifty_ask(Asker::new(provider), "github-app", &url, &bearer).await;
     assert_eq!((obtained, receiver.count()), (1, 1));
 
     let request = &receiver.received()[0];
@@ -355,15 +391,59 @@ async fn a_credential_goes_to_its_audience_alone() {
                 "https://evil.example/app",
             ],
         ),
+        (
+            "google",
+            "my-project",
+            json!({"token": google::key_file(&receiver.url("/token"))}),
+            &[
+                "https://pubsub.googleapis.com.evil.example/v1",
+                "https://evilgoogleapis.com/v1",
+                "https://googleapis.com/v1",
+                "https://pubsub.googleapis.com:8443/v1",
+                "http://pubsub.googleapis.com/v1",
+            ],
+        ),
+        (
+            "azure-event-hubs",
+            "hub",
+            azure::client(&receiver),
+            &[
+                "https://other.servicebus.windows.net/hub/messages",
+                "https://mine.servicebus.windows.net.evil.example/hub/messages",
+                "https://mine.servicebus.windows.net:8443/hub/messages",
+                "http://mine.servicebus.windows.net/hub/messages",
+                "https://mine.example/hub/messages",
+            ],
+        ),
+        (
+            "azure-event-hubs",
+            "Endpoint=sb://ns.example/;SharedAccessKeyName=n;SharedAccessKey=k;EntityPath=hub",
+            json!({}),
+            &["https://mine.servicebus.windows.net/hub/messages", "https://ns.example:1/hub"],
+        ),
+        (
+            "azure-devops",
+            "https://tfs.example/tfs/Main/p/_git/r",
+            azure::client(&receiver),
+            &[
+                "https://dev.azure.com.evil.example/o",
+                "https://dev.azure.com:8443/o",
+                "http://dev.azure.com/o",
+                "https://visualstudio.com/o",
+                "https://evilvisualstudio.com/o",
+                "https://tfs.example/tfs/Main",
+            ],
+        ),
         ("no-such", "hub", json!({}), &["https://evil.example/"]),
     ] {
-        let asker = Asker::new(provider(address, &secret));
+        let asker = Asker::new(provider_in(address, "mine", &secret));
         for url in urls {
             let result = asker.ask(credential, url, now()).await;
             let outcome = outcome(result);
             let is_refused = outcome.starts_with("refused: the credential ")
                 || outcome.starts_with("change: it is for https://git.example/api/v3")
-                || outcome.starts_with("change: it is for https://api.github.com/");
+                || outcome.starts_with("change: it is for https://api.github.com/")
+                || outcome.starts_with("change: tfs.example takes no tokens of Microsoft Entra");
             assert!(is_refused, "{credential} for {url}: {outcome}");
         }
     }

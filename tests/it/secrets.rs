@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use herald_tests::events::kustomization;
 use herald_tests::examples::Example;
-use herald_tests::herald::{Herald, binary, output, serve};
+use herald_tests::herald::{Herald, binary, output, root, serve};
 use serde_json::{Value, json};
 
 use crate::serve::client;
@@ -31,6 +31,7 @@ const PLANTED: &[(&str, &str)] = &[
     ("proxy password", r#"Xq7"pr/oxy+%48<x>Kx9"#),
     ("proxy in the Secret", r#"Yq7"pr/oxy+%49<x>Kx9"#),
     ("proxy in the spec", r#"Zq7"pr/oxy+%4A<x>Kx9"#),
+    ("key of a hub", r#"Kq7"ey/hub+%4B<x>Kx9"#),
 ];
 
 fn planted(place: &str) -> &'static str {
@@ -126,7 +127,16 @@ fn manifests(kinds: &[Kind], servers: &Servers, faults: &[(Fault, Way)]) -> (Str
                 (_, Way::PlainProxy) => "http://hooks.lab.example".to_owned(),
                 _ => format!("http://127.0.0.1:{}", servers.port(*fault)),
             };
-            let address = address(kind, &origin, &user);
+            let mut address = address(kind, &origin, &user);
+            // Credentials that the host obtains or makes have a form of their own.
+            match kind.name.as_str() {
+                "googlepubsub" => values["token"] = json!(key_file(&origin)),
+                "azureeventhub" if *way == Way::Proxy && number % 2 == 0 => {
+                    address = connection_string(&origin);
+                    values["token"] = json!("");
+                }
+                _ => {}
+            }
             match way {
                 Way::Spec | Way::LoneUser => spec["address"] = json!(address),
                 Way::Secret => {
@@ -200,6 +210,25 @@ fn address(kind: &Kind, origin: &str, user: &str) -> String {
     format!("{scheme}://{user}@{host}{path}?key={}", in_url("query"))
 }
 
+/// The key of an account of Google's, whose tokens are got from here.
+fn key_file(origin: &str) -> String {
+    json!({
+        "type": "service_account", "client_email": "flux@p.example", "private_key": private_key(),
+        "token_uri": format!("{origin}/token"),
+    })
+    .to_string()
+}
+
+fn private_key() -> String {
+    std::fs::read_to_string(root().join("tests/fixtures/keys/rsa-pkcs8.pem")).unwrap()
+}
+
+fn connection_string(origin: &str) -> String {
+    let host = origin.split_once("://").unwrap().1;
+    let key = planted("key of a hub");
+    format!("Endpoint=sb://{host}/;SharedAccessKeyName=flux;SharedAccessKey={key};EntityPath=hub")
+}
+
 /// Every fault in every form, by the ways in which it can be met.
 fn faults() -> Vec<(Fault, Way)> {
     let mut faults = vec![
@@ -249,9 +278,19 @@ fn needles(servers: &Servers) -> Needles {
     for place in ["path", "query"] {
         needles.add(place, &in_url(place));
     }
-    // The key of the client's certificate, a line at a time: a line break may become anything.
-    for line in servers.client.1.lines().filter(|line| !line.starts_with("-----")) {
-        needles.add("tls.key", line);
+    // Keys a line at a time, as a line break may become anything; the first lines of a long one are enough.
+    for (name, key) in [("tls.key", &servers.client.1), ("private_key", &private_key())] {
+        for line in key.lines().filter(|line| !line.starts_with("-----")).take(4) {
+            needles.add(name, line);
+        }
+    }
+    // What was made with keys; each Provider has its own, and some are enough.
+    let seen = String::from_utf8_lossy(&servers.seen()).into_owned();
+    for name in ["assertion=", "&sig="] {
+        for rest in seen.split(name).skip(1).take(3) {
+            let is_in = |c: &char| c.is_ascii_alphanumeric() || "-_.%".contains(*c);
+            needles.add(name, &rest.chars().take_while(is_in).collect::<String>());
+        }
     }
     needles
 }
@@ -380,6 +419,10 @@ fn each_type_was_met(kinds: &[Kind], servers: &Servers, metrics: &str) {
     for place in ["path", "query", "token", "header"] {
         let forms = needles::forms(planted(place));
         assert!(forms.iter().any(|form| all.contains(form)), "no request held the {place}");
+    }
+    for (kind, part) in [("googlepubsub", "assertion="), ("azureeventhub", "&sig=")] {
+        let is_met = kinds.iter().any(|other| other.name == kind);
+        assert!(!is_met || all.contains(part), "no request held what {kind} signs");
     }
 }
 

@@ -1,7 +1,7 @@
 //! One trial for each folder of `fixtures/providers/<type>/<case>/`, through the real modules.
 //!
-//! In: `provider.yaml`, `event.json`, optional `alert.yaml`, `N.response.json`, and `flags` (one flag of `herald render`
-//! a line). Out: `N.request.json` for each request, `outcome.txt`, and
+//! In: `provider.yaml`, `event.json`, optional `alert.yaml`, `N.response.json`, `flags` (one flag of `herald render` a
+//! line) and `environment` (`NAME=value` a line; paths begin at `tests`). Out: `N.request.json` for each request, `outcome.txt`, and
 //! `mistakes.txt` with a line for each mistake in the manifests. `UPDATE_EXPECT=1` rewrites what must come out: read
 //! the diff. A case named `peer-…` is a recording of Flux's notification-controller; its `peer.txt` says what became of
 //! the delivery there. Where Herald does otherwise on purpose, `DIFFERS` says what and why.
@@ -22,6 +22,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use herald_controller::credentials::Environment;
 use herald_controller::delivery::Options;
 use herald_controller::modules::Modules;
 use herald_controller::rehearsal::{Case, Rehearsed, Secrets, rehearse};
@@ -73,7 +74,12 @@ async fn check(dir: &Path, modules: Arc<Modules>) -> Result<(), Failed> {
     let options = Options {
         no_cross_namespace_refs: flags.lines().any(|flag| flag == "--no-cross-namespace-refs"),
     };
-    let rehearsed = rehearse(&case, modules, options, Secrets::Revealed).await;
+    let environment = fs::read_to_string(dir.join("environment")).unwrap_or_default();
+    let environment = Environment::read(|name| {
+        let mut pairs = environment.lines().filter_map(|line| line.split_once('='));
+        pairs.find_map(|(key, value)| (key == name).then(|| value.to_owned()))
+    });
+    let rehearsed = rehearse(&case, modules, options, environment, Secrets::Revealed).await;
     let recorded = recorded(dir)?;
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         update(dir, &rehearsed, &recorded)?;
@@ -186,9 +192,10 @@ fn differs_where_it_does(dir: &Path, rehearsed: &Rehearsed) -> Result<(), Failed
 
 /// A typing error in a file's name must not turn a check off.
 fn only_known_files(dir: &Path) -> Result<(), Failed> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "provider.yaml",
         "alert.yaml",
+        "environment",
         "event.json",
         "outcome.txt",
         "mistakes.txt",

@@ -13,9 +13,11 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+
+use crate::tls::Authority;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -96,6 +98,14 @@ pub struct Receiver {
     state: Arc<Mutex<State>>,
 }
 
+/// How clients come in.
+#[derive(Clone)]
+enum Door {
+    Plain,
+    Tls(TlsAcceptor),
+    World(Arc<Authority>),
+}
+
 struct State {
     received: Vec<Received>,
     replies: VecDeque<Reply>,
@@ -109,7 +119,7 @@ impl Receiver {
     /// # Panics
     /// There is no free port.
     pub async fn start() -> Self {
-        Self::listen(None).await
+        Self::listen(Door::Plain).await
     }
 
     /// The same with TLS.
@@ -117,10 +127,19 @@ impl Receiver {
     /// # Panics
     /// There is no free port.
     pub async fn start_tls(acceptor: TlsAcceptor) -> Self {
-        Self::listen(Some(acceptor)).await
+        Self::listen(Door::Tls(acceptor)).await
     }
 
-    async fn listen(acceptor: Option<TlsAcceptor>) -> Self {
+    /// A proxy that stands for the whole world: it opens a tunnel to any host, and is that host, with a certificate of
+    /// this authority.
+    ///
+    /// # Panics
+    /// There is no free port.
+    pub async fn start_world(authority: Arc<Authority>) -> Self {
+        Self::listen(Door::World(authority)).await
+    }
+
+    async fn listen(door: Door) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let state = State {
             received: Vec::new(),
@@ -134,22 +153,34 @@ impl Receiver {
         tokio::spawn(async move {
             loop {
                 let Ok((stream, _)) = listener.accept().await else { continue };
-                let (receiver, acceptor) = (accepting.clone(), acceptor.clone());
+                let (receiver, door) = (accepting.clone(), door.clone());
                 receiver.state.lock().unwrap().connections += 1;
                 tokio::spawn(async move {
-                    match acceptor {
-                        None => receiver.serve(stream).await,
-                        // A client that does not trust us ends the handshake.
-                        Some(acceptor) => {
-                            if let Ok(stream) = acceptor.accept(stream).await {
-                                receiver.serve(stream).await;
-                            }
-                        }
-                    }
+                    // A client that does not trust us ends the handshake.
+                    drop(receiver.welcome(stream, door).await);
                 });
             }
         });
         receiver
+    }
+
+    async fn welcome(&self, mut stream: TcpStream, door: Door) -> std::io::Result<()> {
+        match door {
+            Door::Plain => self.serve(stream).await,
+            Door::Tls(acceptor) => self.serve(acceptor.accept(stream).await?).await,
+            Door::World(authority) => {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await?);
+                }
+                let head = String::from_utf8_lossy(&head).into_owned();
+                let host = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(':').next());
+                let host = host.ok_or(std::io::ErrorKind::InvalidData)?;
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+                self.serve(authority.server(host, false).accept(stream).await?).await;
+            }
+        }
+        Ok(())
     }
 
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {

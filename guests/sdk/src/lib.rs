@@ -28,7 +28,7 @@ pub mod text;
 mod webhook;
 
 pub use build::{REMEMBER_LIMIT, basic, bearer, place};
-pub use event_json::event_json;
+pub use event_json::{event_json, event_json_within};
 pub use module::Module;
 pub use report::markdown_report;
 pub use webhook::{event_request, webhook_request};

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::CatalogStore;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Environment};
 use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
 use crate::egress::{Network, SendError};
 use crate::modules::folder::{FolderSettings, ModulesFolder, ModulesFolderError};
@@ -51,6 +51,8 @@ pub struct Config {
     pub no_cross_namespace_refs: bool,
     /// How long attempts under way may go on when the service ends.
     pub shutdown_grace: Duration,
+    /// The operator's identity, for Providers without credentials of their own.
+    pub environment: Environment,
 }
 
 /// Why the service does not start.
@@ -135,7 +137,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         Arc::clone(&catalog),
         Arc::clone(&modules),
         transport,
-        Credentials::default(),
+        Credentials::new(config.environment.clone()),
         memory,
         journal_id,
         options,

@@ -4,6 +4,7 @@
 
 mod compile_module;
 mod duration;
+mod environment;
 mod modules;
 mod modules_dir;
 mod render;

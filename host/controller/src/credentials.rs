@@ -1,14 +1,21 @@
 //! Credentials that the host obtains: a module names one, and it is put into the `authorization` header of its request.
 //!
-//! This room knows how each is obtained from what the Provider's Secret has ([`github`]), where each may go ([`audience`]), and how long it is kept ([`kept`]). Its own requests leave through the
-//! [`Transport`] of the delivery, with the Provider's proxy and certificates; what it obtains is told to the Provider's
-//! [`Mask`] before anyone else sees it. It must not know modules, deliveries, the journal or where Providers come from.
+//! This room knows how each is obtained ([`github`], [`google`], [`azure`], [`event_hubs`]) from what the Provider's
+//! Secret has, or else from the process's [`Environment`], where each may go ([`audience`]), and how long it is kept
+//! ([`kept`]). Its own requests leave through the [`Transport`] of the delivery, with the Provider's proxy and
+//! certificates; what it obtains is told to the Provider's [`Mask`] before anyone else sees it. It must not know modules,
+//! deliveries, the journal or where Providers come from.
 
 mod audience;
+mod azure;
+mod environment;
+mod event_hubs;
 mod exchange;
 mod github;
+mod google;
 mod jwt;
 mod kept;
+mod oauth;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +30,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::egress::{Mask, SendError, Transport};
+pub use environment::Environment;
 use exchange::Exchange;
 use kept::{Kept, Key, Minted};
 
@@ -31,16 +39,28 @@ use kept::{Kept, Key, Minted};
 enum Credential {
     GithubApp,
     GithubAppJwt,
+    Google,
+    AzureEventHubs,
+    AzureDevops,
 }
 
 impl Credential {
-    const ALL: [Self; 2] = [Self::GithubApp, Self::GithubAppJwt];
+    const ALL: [Self; 5] = [
+        Self::GithubApp,
+        Self::GithubAppJwt,
+        Self::Google,
+        Self::AzureEventHubs,
+        Self::AzureDevops,
+    ];
 
     /// What modules and people call it.
     fn name(self) -> &'static str {
         match self {
             Self::GithubApp => "github-app",
             Self::GithubAppJwt => "github-app-jwt",
+            Self::Google => "google",
+            Self::AzureEventHubs => "azure-event-hubs",
+            Self::AzureDevops => "azure-devops",
         }
     }
 
@@ -135,9 +155,22 @@ impl Authorization {
 #[derive(Default)]
 pub struct Credentials {
     kept: Kept,
+    environment: Environment,
 }
 
 impl Credentials {
+    /// Of Providers' Secrets, and of this environment where a Secret has none.
+    #[must_use]
+    pub fn new(environment: Environment) -> Self {
+        Self { kept: Kept::default(), environment }
+    }
+
+    /// What modules are told of the environment with each delivery (`wit/README.md`, "Facts").
+    #[must_use]
+    pub fn facts(&self) -> Vec<(String, String)> {
+        self.environment.facts()
+    }
+
     /// The credential of this name for a request.
     ///
     /// It is obtained once for all who wait for it, kept until shortly before it ends, and known to the mask.
@@ -180,9 +213,15 @@ impl Credentials {
         deadline: Instant,
     ) -> Result<Minted, ObtainError> {
         let exchange = Exchange { asking, deadline };
+        let environment = &self.environment;
         let minted = match credential {
             Credential::GithubApp => github::token(&exchange).await,
             Credential::GithubAppJwt => github::own_token(&exchange),
+            Credential::Google => google::token(&exchange, environment.google.as_deref()).await,
+            Credential::AzureEventHubs => event_hubs::token(&exchange, &environment.azure).await,
+            Credential::AzureDevops => {
+                azure::token(&exchange, &environment.azure, azure::DEVOPS).await
+            }
         }?;
         tracing::debug!(
             provider.namespace = %asking.provider.namespace,

@@ -37,6 +37,7 @@ pub(crate) use proxy::proxy_of;
 pub use resolver::{Resolver, SystemResolver};
 pub use send::MAX_ANSWER_BYTES;
 pub(crate) use send::{MAX_HOPS, redirect_target};
+pub(crate) use signature::sign;
 
 /// A request that is ready for the wire. It holds secrets, so it has no `Debug`.
 #[derive(Clone)]

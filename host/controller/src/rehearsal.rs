@@ -16,7 +16,7 @@ use herald_core::retry::{Next, RetryPolicy};
 use serde_json::Value;
 
 use crate::catalog::CatalogStore;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Environment};
 use crate::delivery::{Attempts, Forgetful, Job, Options, Outcome};
 use crate::egress::Transport;
 use crate::modules::Modules;
@@ -38,16 +38,17 @@ pub struct Rehearsed {
     pub mistakes: Vec<String>,
 }
 
-/// Runs a case against its scripted answers.
+/// Runs a case against its scripted answers, with what the process's environment says.
 pub async fn rehearse(
     case: &Case,
     modules: Arc<Modules>,
     options: Options,
+    environment: Environment,
     secrets: Secrets,
 ) -> Rehearsed {
     let scripted = Arc::new(Scripted::new(case.answers.clone(), Arc::clone(&modules), secrets));
     let mut sent_before = 0;
-    let credentials = Credentials::default();
+    let credentials = Credentials::new(environment);
     let transport = Arc::clone(&scripted);
     let (outcome, mistakes) = run(case, modules, options, credentials, transport, |reason| {
         let sent = scripted.sent();

@@ -14,7 +14,7 @@ use crate::formatter::{Origin, ProviderAddress};
 mod event_hubs;
 mod nats;
 
-pub use event_hubs::EventHubs;
+pub use event_hubs::{EventHubs, with_hub};
 pub use nats::{is_nats, nats_servers};
 
 /// The longest address that is read, in bytes.
@@ -69,6 +69,16 @@ pub enum ParseAddressError {
         /// The name of the part.
         part: &'static str,
     },
+    /// The connection string of a namespace of Event Hubs, and nothing that names a hub in it.
+    #[error(
+        "the connection string names no event hub; add `;EntityPath=HUB` to it, or write the hub's name into `spec.channel`"
+    )]
+    NoHub,
+    /// A name that no event hub has.
+    #[error(
+        "the name of the event hub has a character other than letters, digits, `-`, `_` and `.`; correct it"
+    )]
+    HubName,
 }
 
 /// Reads an address; an empty one is none.

@@ -27,7 +27,8 @@ pub struct Provider {
     pub channel: String,
     /// `spec.username`, empty when unset; a `username` in the Secret beats it.
     pub username: String,
-    /// The Secret's `address` or else `spec.address`, trimmed, empty when there is none. It may be a credential.
+    /// The Secret's `address` or else `spec.address`, trimmed, empty when there is none. It may be a credential. The
+    /// connection string of a namespace of Event Hubs has the channel as its hub.
     pub address: String,
     /// How long one attempt may take.
     pub timeout: Duration,

@@ -31,10 +31,17 @@ pub(super) fn of(kind: &str) -> Vec<Takes> {
         "generic-hmac" => vec![to("event", "forward", ADDRESS).and(limits::signature)],
         "nats" => vec![to("nats", "publish", "").at_most(1 << 20)],
         // A namespace of the cheapest tier (<https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas>).
-        "azureeventhub" => vec![to("azureeventhub", "send", "").at_most(256 << 10)],
+        "azureeventhub" => vec![
+            to("entra-token", "token", "").when(is_sign_in),
+            to("azureeventhub", "send", "").at_most(256 << 10),
+        ],
         // <https://cloud.google.com/pubsub/quotas#resource_limits>.
         "googlepubsub" => vec![
             to("google-token", "token", "").when(|request| request.host == "oauth2.googleapis.com"),
+            to("google-token", "exchange", "").when(|request| request.host == "sts.googleapis.com"),
+            to("google-token", "impersonate", "")
+                .with(AUTHORIZATION)
+                .when(|request| request.host == "iamcredentials.googleapis.com"),
             to("googlepubsub", "pubsub.projects.topics.publish", "")
                 .with(AUTHORIZATION)
                 .at_most(10 << 20)
@@ -138,6 +145,7 @@ pub(super) fn of(kind: &str) -> Vec<Takes> {
             vec![to("bitbucketserver", "get", ANY), to("bitbucketserver", "set", ANY)]
         }
         "azuredevops" => vec![
+            to("entra-token", "token", "").when(is_sign_in),
             to("azuredevops-former", "list", "")
                 .with(AUTHORIZATION)
                 .when(is_former_azure)
@@ -179,6 +187,12 @@ pub(super) fn of(kind: &str) -> Vec<Takes> {
         ],
         _ => Vec::new(),
     }
+}
+
+/// Where clients of Microsoft Entra sign in, in each cloud.
+fn is_sign_in(request: &Request) -> bool {
+    let hosts = ["login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"];
+    hosts.contains(&request.host.as_str())
 }
 
 /// The host of an organization before September 2018, which is still answered.

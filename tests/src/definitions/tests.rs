@@ -57,6 +57,68 @@ fn rows() -> Vec<(&'static str, Edit, &'static str)> {
             "\"reason\" is a required",
         ),
         ("githubdispatch/smoke/1", Set("/body/json/client_payload/message", long(65_536)), "65535"),
+        ("azureeventhub/smoke/1", Remove("header: authorization"), "authorization is missing"),
+        (
+            "azureeventhub/smoke/1",
+            Set("header: authorization", json!("SharedAccessSignature sr=x&sig=y")),
+            "does not match",
+        ),
+        ("azureeventhub/smoke/1", Set("header: content-type", json!("text/xml")), "is not taken"),
+        (
+            "azureeventhub/smoke/1",
+            Set("header: content-length", json!("262145")),
+            "262144 are taken",
+        ),
+        ("azureeventhub/smoke/1", Set("header: herald-delivery-id", json!("x")), "does not match"),
+        ("azureeventhub/smoke/1", Set("/body/text", json!("{}")), "is a required"),
+        (
+            "azureeventhub/ordering-object/1",
+            Set("header: brokerproperties", json!("{\"PartitionKey\":\"\u{e9}\"}")),
+            "is not of type \"object\"",
+        ),
+        (
+            "azureeventhub/client-in-the-secret/1",
+            Set(
+                "/body/text",
+                json!("grant_type=client_credentials&client_id=c&scope=x%2F.default"),
+            ),
+            "\"client_secret\" is a required",
+        ),
+        ("googlepubsub/smoke/2", Set("/body/json/messages/0/data", json!("e30=")), "is a required"),
+        (
+            "googlepubsub/smoke/2",
+            Set("/body/json/messages/0/data", json!("{}")),
+            "no event in base64",
+        ),
+        (
+            "googlepubsub/smoke/2",
+            Set("/body/json/messages/0/attributes/googclient", json!("x")),
+            "is not taken",
+        ),
+        (
+            "googlepubsub/smoke/2",
+            Set("/body/json/messages/0/attributes/long", long(1_025)),
+            "is not taken",
+        ),
+        ("googlepubsub/smoke/2", Set("/body/json/messages", json!([])), "0 messages"),
+        ("googlepubsub/smoke/2", Set("/body/json/topic", json!("x")), "Unevaluated properties"),
+        ("googlepubsub/smoke/2", Remove("header: authorization"), "authorization is missing"),
+        ("googlepubsub/smoke/2", Set("header: content-length", json!("10485761")), "are taken"),
+        (
+            "googlepubsub/smoke/1",
+            Set("/body/text", json!("grant_type=password&assertion=jwt")),
+            "was expected",
+        ),
+        (
+            "googlepubsub/identity-external-account/1",
+            Set("/body/text", json!("grant_type=x")),
+            "is a required",
+        ),
+        (
+            "googlepubsub/identity-external-account-impersonating/2",
+            Set("/body/json/lifetime", json!("1h")),
+            "does not match",
+        ),
         // Chats.
         ("slack/smoke/1", Set("/body/json/attachments/0/color", json!("green")), "does not match"),
         (
@@ -278,6 +340,11 @@ fn rows() -> Vec<(&'static str, Edit, &'static str)> {
             "azuredevops/smoke/2",
             Set("/url", json!("https://h.example/o/p/_apis/git/repositories/r/commits/c/statuses")),
             "no version",
+        ),
+        (
+            "azuredevops/identity-federated/1",
+            Set("/body/text", json!("grant_type=client_credentials&client_id=c&client_secret=s")),
+            "\"scope\" is a required",
         ),
         (
             "githubpullrequestcomment/smoke/3",

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::modules_dir::ModuleFlags;
-use super::{Failed, Output, print, print_warning};
+use super::{Failed, Output, environment, print, print_warning};
 use crate::delivery::Options;
 use crate::rehearsal::{Case, Rehearsed, Secrets, rehearse};
 
@@ -80,7 +80,8 @@ impl Render {
         };
         let secrets = if self.reveal_secrets { Secrets::Revealed } else { Secrets::Masked };
         let options = Options { no_cross_namespace_refs: self.no_cross_namespace_refs };
-        let rehearsed = rehearse(&case, self.modules.load().await?, options, secrets).await;
+        let modules = self.modules.load().await?;
+        let rehearsed = rehearse(&case, modules, options, environment::read(), secrets).await;
         for mistake in &rehearsed.mistakes {
             print_warning(mistake);
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::modules_dir::ModuleFlags;
 use super::render::{Files, message_text, request_text};
-use super::{Failed, Output, print, print_warning};
+use super::{Failed, Output, environment, print, print_warning};
 use crate::credentials::Credentials;
 use crate::delivery::Options;
 use crate::egress::{Mask, Network, Prepared, SendError, Transport};
@@ -51,7 +51,7 @@ impl Send {
             modules: Arc::clone(&modules),
             exchanges: Mutex::default(),
         });
-        let credentials = Credentials::default();
+        let credentials = Credentials::new(environment::read());
         let transport = Arc::clone(&recording);
         let once = |reason: &str| Retry::Never(reason.to_owned());
         let (outcome, mistakes) =

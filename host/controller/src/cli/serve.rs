@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::modules_dir::ModuleFlags;
-use super::{Failed, duration};
+use super::{Failed, duration, environment};
 use crate::app::{self, Config, ServeError};
 use crate::server::ListenAddr;
 use crate::telemetry::{self, LogEncoding};
@@ -84,6 +84,7 @@ impl Serve {
             allow_loopback: self.allow_loopback,
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             shutdown_grace: self.shutdown_grace,
+            environment: environment::read(),
         };
         app::serve(config).await.map_err(|err| match err {
             ServeError::Manifests { .. }

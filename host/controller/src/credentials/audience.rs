@@ -2,12 +2,14 @@
 //!
 //! It judges the URL of a request. It must not know how a credential is obtained.
 
+use herald_core::address::{self, Address};
+use herald_core::provider::Provider;
 use reqwest::Method;
 use url::Url;
 
 use super::exchange::host;
 use super::github::Api;
-use super::{Asking, Credential, CredentialError, misconfigured};
+use super::{Asking, Credential, CredentialError, event_hubs, misconfigured};
 
 /// Refuses a request that is not for the credential's audience.
 pub(super) fn check<T>(
@@ -15,9 +17,22 @@ pub(super) fn check<T>(
     asking: &Asking<'_, T>,
 ) -> Result<(), CredentialError> {
     let name = credential.name();
-    let api = Api::of(asking.provider)
-        .map_err(|failure| CredentialError::Obtain { name, failure: failure.into() })?;
-    github(credential, &api, asking.method, asking.url)
+    let (provider, url) = (asking.provider, asking.url);
+    match credential {
+        Credential::GithubApp | Credential::GithubAppJwt => {
+            let api = Api::of(provider)
+                .map_err(|failure| CredentialError::Obtain { name, failure: failure.into() })?;
+            github(credential, &api, asking.method, url)
+        }
+        Credential::Google if is_site(url) && is_below(url, "googleapis.com") => Ok(()),
+        Credential::Google => Err(elsewhere(name, "*.googleapis.com", url)),
+        Credential::AzureEventHubs => match event_hubs::is_audience(provider, url) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(elsewhere(name, "the Provider's namespace", url)),
+            Err(failure) => Err(CredentialError::Obtain { name, failure: failure.into() }),
+        },
+        Credential::AzureDevops => devops(provider, url),
+    }
 }
 
 fn github(
@@ -41,6 +56,35 @@ fn github(
         return Err(elsewhere(name, "GET /app", url));
     }
     Ok(())
+}
+
+/// `dev.azure.com`, and the hosts that organizations had before.
+fn devops(provider: &Provider, url: &Url) -> Result<(), CredentialError> {
+    let name = Credential::AzureDevops.name();
+    let is_cloud = url.domain() == Some("dev.azure.com") || is_below(url, "visualstudio.com");
+    if is_site(url) && is_cloud {
+        return Ok(());
+    }
+    let own = address::parse(&provider.address).ok().flatten();
+    if matches!(own, Some(Address::Url { url: own }) if own.origin() == url.origin()) {
+        let text = format!(
+            "{} takes no tokens of Microsoft Entra: put `token` into the Provider's Secret",
+            host(url)
+        );
+        return Err(CredentialError::Obtain { name, failure: misconfigured(text).into() });
+    }
+    Err(elsewhere(name, "dev.azure.com and *.visualstudio.com", url))
+}
+
+/// Whether it is a URL of `https` without a port.
+fn is_site(url: &Url) -> bool {
+    url.scheme() == "https" && url.port().is_none()
+}
+
+/// Whether the host has labels of its own before this domain.
+fn is_below(url: &Url, domain: &str) -> bool {
+    let before = url.domain().and_then(|host| host.strip_suffix(domain)?.strip_suffix('.'));
+    before.is_some_and(|labels| !labels.is_empty())
 }
 
 fn elsewhere(name: &'static str, audience: &str, url: &Url) -> CredentialError {

@@ -177,7 +177,11 @@ impl<T: Transport> Attempts<T> {
             commit_status,
             remembered,
             responses: Vec::new(),
-            facts: vec![("attempt".to_owned(), (job.attempts + 1).to_string())],
+            facts: [
+                vec![("attempt".to_owned(), (job.attempts + 1).to_string())],
+                self.credentials.facts(),
+            ]
+            .concat(),
         };
         Ok((module, delivery))
     }

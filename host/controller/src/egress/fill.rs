@@ -30,8 +30,16 @@ const MAX_FILLED_BYTES: usize = 4 * MAX_BODY_BYTES;
 const MAX_HEADERS: usize = 64;
 
 /// Keys that never leave the host, whatever a module declares.
-pub(crate) const WITHHELD: [&str; 7] =
-    ["address", "proxy", "githubAppPrivateKey", "tls.key", "ca.crt", "creds", "nkey"];
+pub(crate) const WITHHELD: [&str; 8] = [
+    "address",
+    "proxy",
+    "githubAppPrivateKey",
+    "azureClientSecret",
+    "tls.key",
+    "ca.crt",
+    "creds",
+    "nkey",
+];
 
 /// Headers that belong to the connection.
 const CONNECTION_HEADERS: [&str; 9] = [

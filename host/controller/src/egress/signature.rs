@@ -8,7 +8,7 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
 /// The keyed hash of `message`, written as `encoding` says.
-pub(super) fn sign(hash: Hash, key: &[u8], message: &[u8], encoding: Encoding) -> String {
+pub(crate) fn sign(hash: Hash, key: &[u8], message: &[u8], encoding: Encoding) -> String {
     let sum = match hash {
         Hash::Sha1 => sum::<Hmac<Sha1>>(key, message),
         Hash::Sha256 => sum::<Hmac<Sha256>>(key, message),

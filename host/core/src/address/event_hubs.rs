@@ -2,6 +2,8 @@
 //!
 //! It knows their parts. It must not know how a request is signed with the key.
 
+use std::borrow::Cow;
+
 use url::{Host, Url};
 
 use super::ParseAddressError;
@@ -49,7 +51,7 @@ impl EventHubs {
                 .ok_or(ParseAddressError::ConnectionString { part })
         };
         let endpoint = part("Endpoint")?;
-        let hub = part("EntityPath")?;
+        let hub = part("EntityPath").map_err(|_| ParseAddressError::NoHub)?;
         let key_name = part("SharedAccessKeyName")?;
         let key = part("SharedAccessKey")?;
 
@@ -67,14 +69,31 @@ impl EventHubs {
         {
             return Err(ParseAddressError::Unclear);
         }
-        if hub.contains(|character: char| {
-            !character.is_ascii_alphanumeric() && !"-_.".contains(character)
-        }) {
-            return Err(ParseAddressError::Unclear);
+        if !is_hub(hub) {
+            return Err(ParseAddressError::HubName);
         }
         url.set_query(None);
         url.set_fragment(None);
         url.set_path(hub);
         Ok(Self { url, key_name: key_name.to_owned(), key: SecretText::from(key) })
     }
+}
+
+/// The address with the channel as its hub, where it is the connection string of a namespace: such a one names no hub.
+#[must_use]
+pub fn with_hub<'a>(address: &'a str, channel: &str) -> Cow<'a, str> {
+    let hub = channel.trim();
+    match EventHubs::parse(address) {
+        // A separator would end the name and begin another part.
+        Some(Err(ParseAddressError::NoHub)) if !hub.is_empty() && !hub.contains(';') => {
+            [address.trim().trim_end_matches(';'), ";EntityPath=", hub].concat().into()
+        }
+        Some(_) | None => Cow::Borrowed(address),
+    }
+}
+
+/// Whether a hub can have this name: it becomes a segment of a path, which must not lead elsewhere.
+fn is_hub(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    name.chars().all(is_allowed) && !matches!(name, "." | "..")
 }

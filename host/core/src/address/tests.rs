@@ -92,7 +92,7 @@ fn connection_strings_name_the_part_that_is_missing() {
     let missing = |part| ParseAddressError::ConnectionString { part };
     check_error(
         "Endpoint=sb://fake.servicebus.windows.net/;SharedAccessKeyName=fake;SharedAccessKey=ZmFrZQ==",
-        missing("EntityPath"),
+        ParseAddressError::NoHub,
     );
     check_error("Endpoint=sb://x/;EntityPath=h;SharedAccessKey=k", missing("SharedAccessKeyName"));
     check_error(
@@ -105,7 +105,36 @@ fn connection_strings_name_the_part_that_is_missing() {
     check_error(&format!("Endpoint=sb://x/path;EntityPath=h;{rest}"), ParseAddressError::Unclear);
     check_error(&format!("Endpoint=sb://u@x;EntityPath=h;{rest}"), ParseAddressError::Unclear);
     check_error(&format!("Endpoint=sb:///x;EntityPath=h;{rest}"), ParseAddressError::NoHost);
-    check_error(&format!("Endpoint=sb://x;EntityPath=../h;{rest}"), ParseAddressError::Unclear);
+    for hub in ["../h", "..", "a b", "a/b", "ä"] {
+        check_error(
+            &format!("Endpoint=sb://x;EntityPath={hub};{rest}"),
+            ParseAddressError::HubName,
+        );
+    }
+}
+
+/// Rule R4.
+#[test]
+fn a_connection_string_without_a_hub_takes_that_of_the_channel() {
+    const NAMESPACE: &str = "Endpoint=sb://ns.example/;SharedAccessKeyName=n;SharedAccessKey=k";
+    let check = |address: &str, channel: &str, expected: Result<&str, ParseAddressError>| {
+        let read = parse(&with_hub(address, channel)).map(|address| match address {
+            Some(Address::Url { url }) => url.to_string(),
+            other => panic!("it is read as {other:?}"),
+        });
+        assert_eq!(read, expected.map(str::to_owned), "{address:?} and {channel:?}");
+    };
+    for end in ["", ";", ";EntityPath="] {
+        check(&[NAMESPACE, end].concat(), "events", Ok("https://ns.example/events"));
+        check(&[NAMESPACE, end].concat(), " ", Err(ParseAddressError::NoHub));
+    }
+    check(&[NAMESPACE, ";EntityPath=hub"].concat(), "ns", Ok("https://ns.example/hub"));
+    check(NAMESPACE, "a;Endpoint=sb://evil.example", Err(ParseAddressError::NoHub));
+    check(NAMESPACE, "../other", Err(ParseAddressError::HubName));
+    check("https://h.example/x", "events", Ok("https://h.example/x"));
+    assert_eq!(with_hub("hub", "ns"), "hub");
+    let unsigned = "Endpoint=sb://ns.example/;EntityPath=h";
+    assert_eq!(with_hub(unsigned, "ns"), unsigned, "what is missing besides is told of as before");
 }
 
 #[test]

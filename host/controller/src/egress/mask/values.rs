@@ -16,12 +16,15 @@ const MIN_ADDRESS_BYTES: usize = 8;
 const MIN_SEGMENT_BYTES: usize = 16;
 
 /// Keys of a Secret whose values are no secrets.
-const PUBLIC_KEYS: [&str; 7] = [
+const PUBLIC_KEYS: [&str; 10] = [
     "username",
     "githubAppID",
     "githubAppInstallationID",
     "githubAppInstallationOwner",
     "githubAppBaseURL",
+    "azureTenantID",
+    "azureClientID",
+    "azureAuthorityHost",
     "headers/Content-Type",
     "headers/Accept",
 ];
@@ -44,6 +47,9 @@ pub(super) fn values(provider: &Provider, seen: AddressSeen) -> Vec<String> {
         if key == "creds" {
             values.extend(long_lines(value));
         }
+        if let Some(key) = key_of_file(value) {
+            values.extend(long_lines(&key));
+        }
         if key == "proxy" {
             values.extend(userinfo_parts(value));
         }
@@ -60,6 +66,15 @@ pub(super) fn values(provider: &Provider, seen: AddressSeen) -> Vec<String> {
         values.extend(userinfo_parts(proxy.url.expose()));
     }
     values
+}
+
+/// The private key in a key file of Google, which is JSON around it.
+fn key_of_file(value: &str) -> Option<String> {
+    if !value.trim_start().starts_with('{') {
+        return None;
+    }
+    let file: serde_json::Value = serde_json::from_str(value).ok()?;
+    file["private_key"].as_str().map(str::to_owned)
 }
 
 /// The lines of a file of credentials that are ones: a token and a seed stand between lines for people.

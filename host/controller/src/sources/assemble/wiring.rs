@@ -145,24 +145,25 @@ impl<'a> Wiring<'a> {
         values
     }
 
-    /// The address that counts: the Secret's when it has that key, or else the Provider's own.
+    /// The address that counts: the Secret's when it has that key, or else the Provider's own; with its hub, if that
+    /// stands in the channel.
     fn address(&mut self, secret: Option<&'a SecretObject>) -> String {
         let Some(secret) = secret.filter(|secret| secret.values.contains_key("address")) else {
-            let address = self.object.address.trim();
-            if let Err(error) = address::parse(address) {
+            let address = address::with_hub(self.object.address.trim(), &self.object.channel);
+            if let Err(error) = address::parse(&address) {
                 self.blame("spec.address", explain(&error));
             }
-            return address.to_owned();
+            return address.into_owned();
         };
         let Some(text) = self.text(secret, "address") else {
             return String::new();
         };
         let field = field_of(secret, "address");
-        let address = text.expose().trim();
-        if let Err(error) = address::parse(address) {
+        let address = address::with_hub(text.expose().trim(), &self.object.channel);
+        if let Err(error) = address::parse(&address) {
             self.blame_key(secret, field, explain(&error));
         }
-        address.to_owned()
+        address.into_owned()
     }
 
     fn commit_status_expr(&mut self) -> Option<CommitStatusExpr> {

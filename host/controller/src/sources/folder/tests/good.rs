@@ -38,7 +38,7 @@ fn every_example_of_the_page_loads() {
             format!("commit-status-token:19: Secret default/api-token: data.token: {base64}"),
             format!("commit-status-bitbucket:19: Secret default/api-token: data.token: {base64}"),
             format!("opsgenie-api-key:7: Secret default/api-token: data.token: {base64}"),
-            "azureeventhub-sas:12: Secret default/webhook-url: data.address: the connection string has no `EntityPath`; add `EntityPath=…`, with `;` between the parts".to_owned(),
+            "azureeventhub-sas:12: Secret default/webhook-url: data.address: the connection string names no event hub; add `;EntityPath=HUB` to it, or write the hub's name into `spec.channel`".to_owned(),
             "githubdispatch:10: Provider flux-system/github-dispatch: spec.secretRef.name: there is no Secret flux-system/api-token; the one in namespace `default` cannot be used from `flux-system`; move one of the two".to_owned(),
             format!("githubdispatch:18: Secret default/api-token: data.token: {base64}"),
         ]
