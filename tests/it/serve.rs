@@ -6,35 +6,14 @@ use herald_tests::events::kustomization;
 use herald_tests::eventually;
 use herald_tests::herald::{Herald, output, serve};
 use herald_tests::receiver::{Receiver, Reply};
+pub(crate) use herald_tests::service::{client, folder};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// A folder with one Provider of this spec and an Alert for all Kustomizations of `apps`.
-pub(crate) fn folder(spec: &Value, secret: &Value) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    let manifests = [
-        json!({"apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Provider", "metadata": {"name": "hook"}, "spec": spec}),
-        json!({"apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Alert", "metadata": {"name": "all"}, "spec": {
-            "providerRef": {"name": "hook"},
-            "eventSources": [{"kind": "Kustomization", "name": "*", "namespace": "apps"}],
-        }}),
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"}, "stringData": secret}),
-    ];
-    let text: Vec<String> = manifests.iter().map(Value::to_string).collect();
-    std::fs::write(dir.path().join("all.yaml"), text.join("\n---\n")).unwrap();
-    dir
-}
-
 async fn post(herald: &Herald, event: &Value) -> u16 {
     let client = client();
     client.post(herald.events()).body(event.to_string()).send().await.unwrap().status().as_u16()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the test is the emitter, not Herald")]
-pub(crate) fn client() -> reqwest::Client {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 async fn get(url: String) -> (u16, String) {

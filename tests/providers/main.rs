@@ -4,7 +4,8 @@
 //! line) and `environment` (`NAME=value` a line; paths begin at `tests`). Out: `N.request.json` for each request, `outcome.txt`, and
 //! `mistakes.txt` with a line for each mistake in the manifests. `UPDATE_EXPECT=1` rewrites what must come out: read
 //! the diff. A case named `peer-…` is a recording of Flux's notification-controller; its `peer.txt` says what became of
-//! the delivery there. Where Herald does otherwise on purpose, `DIFFERS` says what and why.
+//! the delivery there. Where Herald does otherwise on purpose, `DIFFERS` says what and why. Six recordings are about the
+//! connection itself (private authorities, a hang, a name that does not resolve): what they show is held in `it/egress.rs`.
 //!
 //! A second trial for each case, `<type>/<case> is taken`, holds its requests against what the vendor takes; where
 //! Herald sends on purpose what is not taken, `REFUSED` says why.

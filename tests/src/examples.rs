@@ -1,6 +1,6 @@
 //! A Provider of each type that works: that of one of its cases.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use herald_controller::sources::folder::from_texts;
 use serde_json::{Map, Value, json};
@@ -24,23 +24,7 @@ impl Example {
     /// No case of the type is sent.
     #[must_use]
     pub fn of(kind: &str) -> Self {
-        let dir = root().join("tests/fixtures/providers").join(kind);
-        let mut cases: Vec<PathBuf> =
-            std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-        cases.sort();
-        let is_smoke = |case: &&PathBuf| {
-            case.file_name().is_some_and(|name| name.to_string_lossy().starts_with("smoke"))
-        };
-        let is_sent = |case: &&PathBuf| {
-            let outcome = std::fs::read_to_string(case.join("outcome.txt")).unwrap();
-            matches!(outcome.trim(), "delivered" | "accepted")
-        };
-        let provider_of =
-            |case: &PathBuf| std::fs::read_to_string(case.join("provider.yaml")).unwrap();
-        let has_url = |case: &&PathBuf| provider_of(case).contains("address: http");
-        let case = cases.iter().find(is_smoke);
-        let case = case.or_else(|| cases.iter().filter(has_url).find(is_sent)).unwrap();
-        let text = provider_of(case);
+        let text = provider_of(&Self::case(kind));
         let loaded = from_texts(&[("provider.yaml", &text)]);
         let provider = loaded.catalog.providers.values().next().unwrap();
         let mut secret = Map::new();
@@ -57,4 +41,55 @@ impl Example {
         }
         Self { kind: kind.to_owned(), spec: provider.json["spec"].clone(), secret }
     }
+
+    /// The folder of the case that it is from.
+    ///
+    /// # Panics
+    /// No case of the type is sent.
+    #[must_use]
+    pub fn case(kind: &str) -> PathBuf {
+        let cases = cases(kind);
+        let is_smoke = |case: &&PathBuf| {
+            case.file_name().is_some_and(|name| name.to_string_lossy().starts_with("smoke"))
+        };
+        let has_url = |case: &&PathBuf| provider_of(case).contains("address: http");
+        let case = cases.iter().find(is_smoke);
+        case.or_else(|| cases.iter().filter(has_url).find(|case| is_sent(case))).unwrap().clone()
+    }
+
+    /// The folders of a case for each `spec.config` with which cases of the type are sent, the one of [`Example::case`]
+    /// first.
+    ///
+    /// # Panics
+    /// No case of the type is sent.
+    #[must_use]
+    pub fn forms(kind: &str) -> Vec<PathBuf> {
+        let mut forms: Vec<(Value, PathBuf)> = Vec::new();
+        let all = cases(kind).into_iter().filter(|case| is_sent(case));
+        for case in std::iter::once(Self::case(kind)).chain(all) {
+            let loaded = from_texts(&[("provider.yaml", &provider_of(&case))]);
+            let config = &loaded.catalog.providers.values().next().unwrap().config;
+            if !forms.iter().any(|(known, _)| known == config) {
+                forms.push((config.clone(), case));
+            }
+        }
+        forms.into_iter().map(|(_, case)| case).collect()
+    }
+}
+
+fn cases(kind: &str) -> Vec<PathBuf> {
+    let dir = root().join("tests/fixtures/providers").join(kind);
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    cases
+}
+
+fn provider_of(case: &Path) -> String {
+    std::fs::read_to_string(case.join("provider.yaml")).unwrap()
+}
+
+fn is_sent(case: &Path) -> bool {
+    let outcome = std::fs::read_to_string(case.join("outcome.txt")).unwrap();
+    matches!(outcome.trim(), "delivered" | "accepted")
 }

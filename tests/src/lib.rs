@@ -14,6 +14,7 @@ pub mod events;
 pub mod examples;
 pub mod herald;
 pub mod receiver;
+pub mod service;
 pub mod tls;
 
 use std::time::{Duration, Instant};

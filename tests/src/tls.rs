@@ -41,6 +41,13 @@ impl Authority {
         (certificate.pem(), key.serialize_pem())
     }
 
+    /// A server certificate for `name` and its key in PEM form.
+    #[must_use]
+    pub fn server_pem(&self, name: &str) -> (String, String) {
+        let (certificate, key) = self.issue(name, ExtendedKeyUsagePurpose::ServerAuth);
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A server with a certificate for `name`; with `ask_clients` it takes only clients of this authority.
     #[must_use]
     pub fn server(&self, name: &str, ask_clients: bool) -> TlsAcceptor {

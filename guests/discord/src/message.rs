@@ -34,7 +34,7 @@ const DANGER: &str = "#a30100";
 const GOOD_NUMBER: i64 = 0x2e_b8_86;
 const DANGER_NUMBER: i64 = 0xa3_01_00;
 
-/// Stands for an empty text where Discord refuses one: a space without width.
+/// Stands for a text of nothing or blanks where Discord refuses one: a space without width.
 const NOTHING: &str = "\u{200b}";
 
 /// What is said of an event, within all limits and escaped.
@@ -73,7 +73,7 @@ impl<'a> Parts<'a> {
             .map(|(key, value)| (or_nothing(key), or_nothing(value)))
             .collect();
         Self {
-            username: text::cut(username, USERNAME_LIMIT, char::len_utf16),
+            username: text::cut(username.trim(), USERNAME_LIMIT, char::len_utf16),
             message: markdown::escape(&message),
             author: author.into_owned(),
             fields,
@@ -148,5 +148,5 @@ fn slack_field(fields: &mut Array<'_>, name: &str, value: &str) {
 }
 
 fn or_nothing(text: String) -> String {
-    if text.is_empty() { NOTHING.to_owned() } else { text }
+    if text.trim().is_empty() { NOTHING.to_owned() } else { text }
 }

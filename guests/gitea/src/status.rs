@@ -1,5 +1,7 @@
 //! A commit's status as Gitea writes it, and whether the commit has it already.
 
+use std::borrow::Cow;
+
 use herald_provider::commit_status::{CommitStatus, State, newest, says};
 use herald_provider::json::{self, Value};
 use herald_provider::{Failure, Response};
@@ -8,12 +10,15 @@ use herald_provider::{Failure, Response};
 /// character takes four at most (<https://github.com/go-gitea/gitea/blob/main/models/git/commit_status.go>).
 pub(crate) const DESCRIPTION_LIMIT: usize = 16_383;
 
+/// The longest name. Gitea documents none; this is what GitHub and GitLab take.
+const NAME_LIMIT: usize = 255;
+
 /// What is to be said of a commit.
 pub(crate) struct Status<'a> {
     pub(crate) commit: &'a str,
     state: &'static str,
     description: &'a str,
-    context: &'a str,
+    context: Cow<'a, str>,
 }
 
 impl<'a> Status<'a> {
@@ -24,8 +29,8 @@ impl<'a> Status<'a> {
             State::Success => "success",
             State::Failure => "failure",
         };
-        let CommitStatus { commit, name: context, description, .. } = status;
-        Self { commit, state, description, context }
+        let CommitStatus { commit, description, .. } = status;
+        Self { commit, state, description, context: status.name_within(NAME_LIMIT) }
     }
 
     /// Whether the newest status of this name says the same.
@@ -36,7 +41,7 @@ impl<'a> Status<'a> {
         let Some(Value::Array(listed)) = response.json() else {
             return Err(Failure::foreign_answer(crate::NAME));
         };
-        let newest = newest(&listed, |listed| says(listed, "context", self.context));
+        let newest = newest(&listed, |listed| says(listed, "context", &self.context));
         Ok(newest.is_some_and(|newest| {
             says(newest, "status", self.state) && says(newest, "description", self.description)
         }))
@@ -48,7 +53,7 @@ impl<'a> Status<'a> {
             o.text("state", self.state)
                 .text("target_url", "")
                 .text("description", self.description)
-                .text("context", self.context);
+                .text("context", &self.context);
         })
     }
 }

@@ -7,7 +7,7 @@ mod status;
 
 use herald_provider::commit_status::{self, CommitStatus};
 use herald_provider::github::{
-    API, APP, NAME, Repository, authorization, check, secrets, with_headers,
+    self, API, APP, NAME, REFUSALS, Repository, authorization, check, secrets, with_headers,
 };
 use herald_provider::{
     Action, Delivery, Description, Failure, Module, Provider, Purpose, Request, full_address,
@@ -48,17 +48,23 @@ fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
         Repository::find(&delivery.provider, address).map_err(Failure::misconfigured)?;
     let status = CommitStatus::of(delivery, NAME, DESCRIPTION_LIMIT)?;
 
-    let Some(response) = delivery.responses.last() else {
+    if let Some(refusal) = delivery.responses.last().and_then(github::refusal) {
+        return Err(refusal);
+    }
+    let [response, written @ ..] = delivery.responses.as_slice() else {
         let url =
             repository.url(&["commits", status.commit, "statuses"]).with_query("per_page", "50");
-        return Ok(with_headers(Request::get(url), authorization).ask());
+        return Ok(with_headers(Request::get(url), authorization).ask_expecting(REFUSALS));
     };
+    if !written.is_empty() {
+        return Ok(Action::delivered());
+    }
     if status::is_set(&status, response)? {
         return Ok(commit_status::already_set());
     }
     let url = repository.url(&["statuses", status.commit]);
     let request = Request::post_json(url, status::body(&status));
-    Ok(with_headers(request, authorization).finish())
+    Ok(with_headers(request, authorization).ask_expecting(REFUSALS))
 }
 
 #[cfg(test)]

@@ -8,12 +8,16 @@ use herald_provider::{Failure, Response};
 /// (<https://docs.github.com/en/rest/commits/statuses>, "A short description of the status", of at most 140 characters).
 pub(crate) const DESCRIPTION_LIMIT: usize = 140;
 
+/// The longest name; GitHub refuses a longer one with 422.
+const NAME_LIMIT: usize = 255;
+
 /// Whether the newest status of this name says the same.
 pub(crate) fn is_set(status: &CommitStatus<'_>, response: &Response) -> Result<bool, Failure> {
     let Some(Value::Array(listed)) = response.json() else {
         return Err(Failure::foreign_answer(crate::NAME));
     };
-    let newest = newest(&listed, |listed| says(listed, "context", status.name));
+    let name = status.name_within(NAME_LIMIT);
+    let newest = newest(&listed, |listed| says(listed, "context", &name));
     Ok(newest.is_some_and(|newest| {
         says(newest, "state", state(status)) && says(newest, "description", &status.description)
     }))
@@ -24,7 +28,7 @@ pub(crate) fn body(status: &CommitStatus<'_>) -> String {
     json::object(256, |o| {
         o.text("state", state(status))
             .text("description", &status.description)
-            .text("context", status.name);
+            .text("context", &status.name_within(NAME_LIMIT));
     })
 }
 

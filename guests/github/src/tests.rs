@@ -1,3 +1,4 @@
+use herald_provider::Response;
 use herald_provider::testing::{delivery, provider, render, response, url};
 
 use super::*;
@@ -18,7 +19,7 @@ fn ready() -> Delivery {
 fn outcome(delivery: &Delivery, address: &str) -> String {
     match next(delivery, Some(address)) {
         Ok(Action::Ask(question)) => format!("ask {}", render(&question.request)),
-        Ok(Action::Finish(request)) => format!("finish {}", render(&request)),
+        Ok(Action::Finish(_)) => panic!("an answer goes unread"),
         Ok(Action::Done(conclusion)) => format!("{:?}", conclusion.outcome),
         Err(failure) => format!("{failure:?}"),
     }
@@ -38,6 +39,19 @@ x-github-api-version: 2022-11-28"
 }
 
 #[test]
+fn answers_to_both_calls_are_read() {
+    let mut delivery = ready();
+    delivery.responses = vec![response("[]"), response("{}")];
+    assert_eq!(outcome(&delivery, ADDRESS), "Delivered");
+    for n_before in [0, 1] {
+        delivery.responses = vec![response("[]"); n_before];
+        let limited = r#"{"message":"You have exceeded a secondary rate limit."}"#;
+        delivery.responses.push(Response { status: 403, ..response(limited) });
+        assert!(outcome(&delivery, ADDRESS).contains("after: Some(60)"));
+    }
+}
+
+#[test]
 fn a_new_status_is_added() {
     let mut delivery = ready();
     delivery.event.severity = "error".to_owned();
@@ -46,7 +60,7 @@ fn a_new_status_is_added() {
     assert_eq!(
         outcome(&delivery, ADDRESS),
         format!(
-            r#"finish POST https://api.github.com/repos/owner/repo/statuses/{SHA}
+            r#"ask POST https://api.github.com/repos/owner/repo/statuses/{SHA}
 content-type: application/json
 accept: application/vnd.github.v3+json
 authorization: Bearer {{token}}

@@ -6,7 +6,7 @@
 
 mod payload;
 
-use herald_provider::github::{self, API, APP, Repository, authorization, with_headers};
+use herald_provider::github::{self, API, APP, REFUSALS, Repository, authorization, with_headers};
 use herald_provider::{
     Action, Delivery, Description, Failure, Module, Provider, Purpose, Request, full_address,
     module,
@@ -35,12 +35,15 @@ impl Module for GithubDispatch {
 }
 
 fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
+    if let Some(response) = delivery.responses.last() {
+        return github::refusal(response).map_or(Ok(Action::delivered()), Err);
+    }
     let authorization = authorization(&delivery.provider).map_err(Failure::misconfigured)?;
     let repository =
         Repository::find(&delivery.provider, address).map_err(Failure::misconfigured)?;
     let request =
         Request::post_json(repository.url(&["dispatches"]), payload::body(&delivery.event));
-    Ok(with_headers(request, authorization).finish())
+    Ok(with_headers(request, authorization).ask_expecting(REFUSALS))
 }
 
 #[cfg(test)]

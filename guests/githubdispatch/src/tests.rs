@@ -7,7 +7,7 @@ const ADDRESS: &str = "https://github.com/owner/repo.git";
 /// What comes of a delivery, in one text.
 fn outcome(keys: &[&str], address: &str) -> String {
     match next(&delivery(provider(url("https", "github.com"), keys)), Some(address)) {
-        Ok(Action::Finish(request)) => render(&request),
+        Ok(Action::Ask(question)) => render(&question.request),
         Ok(other) => format!("{other:?}"),
         Err(failure) => format!("{failure:?}"),
     }

@@ -8,8 +8,8 @@ use herald_provider::comment::{self, Forge, PAGE};
 use herald_provider::github::{self, API, APP, Repository, authorization, with_headers};
 use herald_provider::json::Value;
 use herald_provider::{
-    Action, Delivery, Description, Failure, Fragment, Module, Provider, Purpose, Request, Url,
-    full_address, module,
+    Action, Delivery, Description, Failure, Fragment, Module, Provider, Purpose, Request, Response,
+    Url, full_address, module,
 };
 
 struct GithubPullRequestComment;
@@ -65,6 +65,12 @@ impl Forge for GitHub<'_> {
     /// GitHub refuses a longer one with 422: "Body is too long (maximum is 65536 characters)"
     /// (<https://github.com/orgs/community/discussions/27190>).
     const LIMIT: usize = 65_536;
+
+    const REFUSALS: &'static [u16] = github::REFUSALS;
+
+    fn refusal(&self, response: &Response) -> Option<Failure> {
+        github::refusal(response)
+    }
 
     fn whoami(&self) -> Option<Request> {
         // The token of an App's installation is no user's.

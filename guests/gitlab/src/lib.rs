@@ -13,7 +13,7 @@ use herald_provider::{
     Request, Url, full_address, git, module, place,
 };
 
-use crate::status::DESCRIPTION_LIMIT;
+use crate::status::{DESCRIPTION_LIMIT, NAME_LIMIT};
 
 /// For people.
 const NAME: &str = "GitLab";
@@ -59,7 +59,7 @@ fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
     match delivery.responses.as_slice() {
         [] => {
             let url = api(&project, &["repository", "commits", status.commit, "statuses"])
-                .with_query("name", status.name);
+                .with_query("name", &status.name_within(NAME_LIMIT));
             Ok(with_headers(Request::get(url), token).ask())
         }
         [listed] if status::is_set(&status, listed)? => Ok(commit_status::already_set()),

@@ -8,6 +8,9 @@ use herald_provider::{Failure, Response};
 /// 255 characters or fewer").
 pub(crate) const DESCRIPTION_LIMIT: usize = 255;
 
+/// The longest name (the same page, `name`: "Must be 255 characters or fewer").
+pub(crate) const NAME_LIMIT: usize = 255;
+
 /// Whether the newest status of this name says the same.
 ///
 /// GitLab lists the latest of each of the commit's pipelines, and adds to the newest pipeline. Flux takes any that says
@@ -16,7 +19,8 @@ pub(crate) fn is_set(status: &CommitStatus<'_>, response: &Response) -> Result<b
     let Some(Value::Array(listed)) = response.json() else {
         return Err(Failure::foreign_answer(crate::NAME));
     };
-    let newest = newest(&listed, |listed| says(listed, "name", status.name));
+    let name = status.name_within(NAME_LIMIT);
+    let newest = newest(&listed, |listed| says(listed, "name", &name));
     Ok(newest.is_some_and(|newest| {
         says(newest, "status", state(status)) && says(newest, "description", &status.description)
     }))
@@ -26,7 +30,7 @@ pub(crate) fn is_set(status: &CommitStatus<'_>, response: &Response) -> Result<b
 pub(crate) fn body(status: &CommitStatus<'_>) -> String {
     json::object(256, |o| {
         o.text("state", state(status))
-            .text("name", status.name)
+            .text("name", &status.name_within(NAME_LIMIT))
             .text("description", &status.description);
     })
 }

@@ -21,7 +21,9 @@ const AROUND_TAG: usize = "\"\",".len();
 pub(crate) fn body(delivery: &Delivery) -> String {
     let event = &delivery.event;
     let text = event.involved_object.lower_full_name();
-    let seconds = event.timestamp.as_ref().unwrap_or(&delivery.now).seconds;
+    // A time before 1970 is that of no event.
+    let timestamp = event.timestamp.as_ref().filter(|timestamp| timestamp.seconds > 0);
+    let seconds = timestamp.unwrap_or(&delivery.now).seconds;
     json::object(512 + TAGS_LIMIT, |o| {
         // As in Flux. Here `/api/annotations` reads the text and the tags, and its sibling the time and the tags.
         o.number("when", seconds).text("text", &text);

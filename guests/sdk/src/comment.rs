@@ -24,6 +24,14 @@ pub trait Forge {
     /// The longest comment, in characters.
     const LIMIT: usize;
 
+    /// Answers besides 2xx to the questions of this forge that [`Forge::refusal`] judges.
+    const REFUSALS: &'static [u16] = &[];
+
+    /// What such an answer means; none for any other.
+    fn refusal(&self, _response: &Response) -> Option<Failure> {
+        None
+    }
+
     /// Asks whose credentials these are; none where that cannot be asked.
     fn whoami(&self) -> Option<Request>;
 
@@ -60,11 +68,16 @@ pub trait Forge {
 /// The event names no change request, or an answer is not the forge's.
 pub fn next<F: Forge>(forge: &F, delivery: &Delivery) -> Result<Action, Failure> {
     let number = number(&delivery.event)?;
+    if let Some(refusal) = delivery.responses.last().and_then(|answer| forge.refusal(answer)) {
+        return Err(refusal);
+    }
     let mut pages = delivery.responses.as_slice();
     let account = match forge.whoami() {
         None => None,
         Some(question) => {
-            let Some((answer, rest)) = pages.split_first() else { return Ok(question.ask()) };
+            let Some((answer, rest)) = pages.split_first() else {
+                return Ok(question.ask_expecting(F::REFUSALS));
+            };
             pages = rest;
             let answer = answer.json().unwrap_or_default();
             let name = forge.account(&answer).filter(|name| !name.is_empty());
@@ -72,7 +85,9 @@ pub fn next<F: Forge>(forge: &F, delivery: &Delivery) -> Result<Action, Failure>
         }
     };
     // In the pages before the last one it was not found.
-    let Some(page) = pages.last() else { return Ok(forge.list(&number, 1).ask()) };
+    let Some(page) = pages.last() else {
+        return Ok(forge.list(&number, 1).ask_expecting(F::REFUSALS));
+    };
     let Some(Value::Array(listed)) = page.json() else { return Err(not_its_own::<F>()) };
 
     let marker = marker::<F>(delivery);
@@ -86,7 +101,7 @@ pub fn next<F: Forge>(forge: &F, delivery: &Delivery) -> Result<Action, Failure>
     };
     let own = listed.iter().find(is_own);
     if own.is_none() && has_next(page) && delivery.responses.len() < MAX_QUESTIONS {
-        return Ok(forge.list(&number, pages.len() + 1).ask());
+        return Ok(forge.list(&number, pages.len() + 1).ask_expecting(F::REFUSALS));
     }
 
     let report = forge.disarm(markdown_report(&delivery.event));

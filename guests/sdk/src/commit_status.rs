@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::hash::sha1_hex;
 use crate::json::Value;
 use crate::{Action, Delivery, Event, Failure, Provider, git, text};
 
@@ -53,6 +54,21 @@ impl<'a> CommitStatus<'a> {
             })?;
         let description = text::truncate(&text::reason_words(&event.reason), limit).into_owned();
         Ok(Self { commit, state, name, description })
+    }
+}
+
+impl<'a> CommitStatus<'a> {
+    /// The name in at most `limit` characters. What is longer ends in a mark and a part of its hash, so that two names do
+    /// not become one.
+    #[must_use]
+    pub fn name_within(&self, limit: usize) -> Cow<'a, str> {
+        const HASH: usize = 8;
+        if self.name.chars().nth(limit).is_none() {
+            return Cow::Borrowed(self.name);
+        }
+        let hash: String = sha1_hex(self.name).chars().take(HASH).collect();
+        let start = text::truncate(self.name, limit.saturating_sub(HASH));
+        Cow::Owned([&*start, &hash].concat())
     }
 }
 

@@ -4,7 +4,10 @@
 use std::borrow::Cow;
 
 use crate::commit_status::{no_credentials, owner_and_name};
-use crate::{Base, Fragment, Placement, Places, Provider, Request, Url, bearer, place};
+use crate::{
+    Base, Failure, Fragment, Placement, Places, Provider, Request, Response, Url, bearer, place,
+    text,
+};
 
 /// The host of the API of github.com.
 pub const API: &str = "api.github.com";
@@ -53,6 +56,39 @@ pub fn with_headers(request: Request, authorization: Vec<Fragment>) -> Request {
         .with_header("accept", vec![Fragment::text("application/vnd.github.v3+json")])
         .with_header("authorization", authorization)
         .with_header("x-github-api-version", vec![Fragment::text("2022-11-28")])
+}
+
+/// Answers besides 2xx that a module asks to see, and has [`refusal`] judge: what exceeds a secondary limit has the same
+/// status as what is forbidden.
+pub const REFUSALS: &[u16] = &[403, 429];
+
+/// The seconds to wait where GitHub names none: "wait for at least one minute before retrying"
+/// (<https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit>).
+const WAIT: u32 = 60;
+
+/// The most that is quoted of an answer, in characters.
+const SAID_LIMIT: usize = 300;
+
+/// What an answer means that is one of [`REFUSALS`]; none for any other.
+#[must_use]
+pub fn refusal(response: &Response) -> Option<Failure> {
+    if !REFUSALS.contains(&response.status) {
+        return None;
+    }
+    let answer = response.json().unwrap_or_default();
+    let message = answer["message"].as_str().unwrap_or_default();
+    let said = text::truncate(message, SAID_LIMIT);
+    let said = [NAME, " answered ", &response.status.to_string(), ": ", &said].concat();
+    let spent = response.header("x-ratelimit-remaining").is_some_and(|left| left.trim() == "0");
+    Some(if response.header("retry-after").is_some() || spent {
+        // The host reads how long.
+        Failure::later(said)
+    } else if response.status == 429 || message.contains("secondary rate limit") {
+        Failure::later_after(said, Some(WAIT))
+    } else {
+        let change = ": check what the credentials in the Provider's Secret may do";
+        Failure::misconfigured([&said, change].concat())
+    })
 }
 
 /// A repository, and the API that serves it.
@@ -121,6 +157,35 @@ mod tests {
         );
         check("ghe.example", "{origin}/api/v3/repos/owner/repo/dispatches", "{origin}/api/v3/user");
         check("api.ghe.example", "{origin}/repos/owner/repo/dispatches", "{origin}/user");
+    }
+
+    #[test]
+    fn a_limit_is_told_from_what_is_forbidden() {
+        let check = |status: u16, headers: &[(&str, &str)], message: &str, expected: &str| {
+            let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            let body = [r#"{"message":""#, message, r#""}"#].concat().into_bytes();
+            let response = Response { status, headers: headers.collect(), body };
+            let found = match refusal(&response) {
+                None => "none".to_owned(),
+                Some(Failure::Later(later)) => format!("later {:?}", later.after),
+                Some(Failure::Misconfigured(why)) => why,
+                Some(other) => panic!("{other:?}"),
+            };
+            assert_eq!(found, expected, "{status} {message}");
+        };
+        const SECONDARY: &str = "You have exceeded a secondary rate limit.";
+        check(403, &[("retry-after", "7")], SECONDARY, "later None");
+        check(403, &[("x-ratelimit-remaining", "0")], "API rate limit exceeded", "later None");
+        check(403, &[("x-ratelimit-remaining", "9")], SECONDARY, "later Some(60)");
+        check(429, &[], "", "later Some(60)");
+        check(
+            403,
+            &[],
+            "Resource not accessible",
+            "GitHub answered 403: Resource not accessible: check what the credentials in the Provider's Secret may do",
+        );
+        check(200, &[], SECONDARY, "none");
+        check(404, &[], SECONDARY, "none");
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub fn webhook_request(delivery: &Delivery, content_type: &str, body: String) ->
         .with_headers_of(&delivery.provider)
 }
 
-/// The text without control characters. No header can carry one, and an event must not be able to make a Provider look
-/// misconfigured.
+/// The text without control characters, and without blanks at its ends. No header can carry them, and an event must not
+/// be able to make a Provider look misconfigured.
 fn printable(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control()).collect()
+    text.chars().filter(|char| !char.is_control()).collect::<String>().trim().to_owned()
 }

@@ -3,6 +3,7 @@
 //! Knows Sentry's envelopes: <https://develop.sentry.dev/sdk/foundations/envelopes/>. It needs the whole address, which is
 //! a DSN: its user is the public key, its path names the project.
 
+mod answer;
 mod dsn;
 mod envelope;
 
@@ -35,6 +36,9 @@ fn check(provider: &Provider, address: Option<&str>) -> Vec<String> {
 }
 
 fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
+    if let Some(response) = delivery.responses.last() {
+        return answer::judge(response, delivery);
+    }
     let dsn = Dsn::find(&delivery.provider, address).map_err(Failure::misconfigured)?;
     let Some(body) = envelope::body(delivery, &dsn) else {
         let severity = &delivery.event.severity;
@@ -53,7 +57,8 @@ fn next(delivery: &Delivery, address: Option<&str>) -> Result<Action, Failure> {
     Ok(request
         .with_header("content-type", vec![Fragment::text("application/x-sentry-envelope")])
         .with_header("x-sentry-auth", vec![Fragment::Text(authorization)])
-        .finish())
+        // How long to wait stands in a header of Sentry's own.
+        .ask_expecting(&[429]))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ fn ready() -> Delivery {
 
 fn sent(delivery: &Delivery, dsn: &str) -> String {
     match next(delivery, Some(dsn)) {
-        Ok(Action::Finish(request)) => render(&request),
+        Ok(Action::Ask(question)) => render(&question.request),
         other => panic!("not one request: {other:?}"),
     }
 }

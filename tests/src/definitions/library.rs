@@ -1,5 +1,5 @@
-//! The files of `tests/definitions`, read once: operations by file and id, and the JSON Schemas that they refer to. Nothing
-//! is fetched: a reference to another file means one of that folder.
+//! The files of `tests/definitions`, and those that stand with a type's cases, read once: operations by file and id, and the
+//! JSON Schemas that they refer to. Nothing is fetched: a reference to another file means one of these.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,7 @@ use jsonschema::{Draft, Registry, ValidationError, Validator};
 use serde_json::{Value, json};
 
 use super::operation::{Operation, Param};
+use crate::herald::root;
 
 /// Where the files seem to be, so that they can refer to each other.
 const HOME: &str = "http://definitions.invalid/";
@@ -67,6 +68,16 @@ impl Library {
             .unwrap_or_else(|| panic!("there is no operation {id} in {file}.json"))
     }
 
+    /// The file and the ids of the operations that stand with the cases of this type.
+    pub(super) fn operations_of(
+        &self,
+        kind: &str,
+    ) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let file = beside_cases(kind);
+        let all = library().operations.keys();
+        all.filter(move |(name, _)| *name == file).map(|(name, id)| (name.as_str(), id.as_str()))
+    }
+
     /// Holds a value against an entry of `ours/limits.json`, or a definition that stands alone.
     pub(super) fn check(&self, name: &str, value: &Value) -> Vec<String> {
         let schema = self.more.get(name).unwrap_or_else(|| panic!("there is no definition {name}"));
@@ -87,7 +98,20 @@ fn files() -> BTreeMap<String, Value> {
             assert!(files.insert(name, file).is_none(), "{} is there twice", path.display());
         }
     }
+    for entry in fs::read_dir(root().join("tests/fixtures/providers")).unwrap() {
+        let cases = entry.unwrap().path();
+        if let Ok(text) = fs::read_to_string(cases.join("takes.json")) {
+            let file = serde_json::from_str(&text);
+            let file = file.unwrap_or_else(|err| panic!("{}: {err}", cases.display()));
+            files.insert(beside_cases(cases.file_name().unwrap().to_str().unwrap()), file);
+        }
+    }
     files
+}
+
+/// The name of the file `takes.json` that stands with the cases of a type.
+fn beside_cases(kind: &str) -> String {
+    ["cases-of-", kind].concat()
 }
 
 fn operation(shown: &Value, name: &str, at: &str, compile: impl Fn(&str) -> Schema) -> Operation {

@@ -1,6 +1,7 @@
 //! The table: for each type the requests that its receivers take, and what each is held against. The first that a request
-//! is meant for counts.
+//! is meant for counts. A type that is not here says it beside its cases.
 
+use super::library::library;
 use super::operation::{ADDRESS, ANY, ENDING};
 use super::request::Request;
 use super::takes::{Takes, to};
@@ -16,7 +17,7 @@ const SLACK_ONLY: &[&str] = &[
     "attachments/*/fields/*/title",
 ];
 
-/// What the receivers of a type take; nothing for a type that is not known here.
+/// What the receivers of a type take; nothing for a type that nobody says it of.
 pub(super) fn of(kind: &str) -> Vec<Takes> {
     match kind {
         // Whole events.
@@ -185,7 +186,7 @@ pub(super) fn of(kind: &str) -> Vec<Takes> {
             to("gitea", "issueCreateComment", GITEA).with(AUTHORIZATION).within("comment"),
             to("gitea", "issueEditComment", GITEA).with(AUTHORIZATION).within("comment"),
         ],
-        _ => Vec::new(),
+        _ => with_its_cases(kind),
     }
 }
 
@@ -193,6 +194,13 @@ pub(super) fn of(kind: &str) -> Vec<Takes> {
 fn is_sign_in(request: &Request) -> bool {
     let hosts = ["login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"];
     hosts.contains(&request.host.as_str())
+}
+
+/// What the cases of a type say themselves, in a file `takes.json`: its operations, wherever the Provider's address
+/// leads, and nothing but them.
+fn with_its_cases(kind: &str) -> Vec<Takes> {
+    let operations = library().operations_of(kind);
+    operations.map(|(file, id)| to(file, id, ANY)).collect()
 }
 
 /// The host of an organization before September 2018, which is still answered.

@@ -29,6 +29,21 @@ fn an_event_becomes_a_status() {
 }
 
 #[test]
+fn a_long_name_is_cut_and_stays_apart_from_others() {
+    let within = |name: &str, limit: usize| {
+        let mut delivery = delivery(provider(None, &[]));
+        delivery.event.metadata = vec![("commit".to_owned(), SHA.to_owned())];
+        delivery.commit_status = Some(name.to_owned());
+        let status = CommitStatus::of(&delivery, "Forge", 140).expect("it is one");
+        status.name_within(limit).into_owned()
+    };
+    assert_eq!(within("größe", 5), "größe");
+    assert_eq!(within(&"ö".repeat(40), 20).chars().count(), 20);
+    assert!(within(&"ö".repeat(40), 20).starts_with("ööööööööööö…"));
+    assert_ne!(within(&"a".repeat(40), 20), within(&"a".repeat(41), 20));
+}
+
+#[test]
 fn what_cannot_be_a_status_says_why() {
     let check = |change: fn(&mut Delivery), expected: &str| {
         let mut delivery = ready();

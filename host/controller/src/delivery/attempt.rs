@@ -206,7 +206,7 @@ impl<T: Transport> Attempts<T> {
             deadline += waiting.elapsed();
             let action = match place.next(&delivery, Arc::clone(&disclosed)).await {
                 Ok(Ok(action)) => action,
-                Ok(Err(failure)) => return refusal(failure),
+                Ok(Err(failure)) => return refusal(failure, &delivery),
                 Err(err) => return attempt.broken(&err),
             };
             match action {
@@ -402,12 +402,18 @@ fn judged(response: &Response, now: Timestamp) -> Outcome {
     }
 }
 
-fn refusal(failure: Failure) -> Outcome {
+/// A module that names no time leaves it to what the last answer says.
+fn refusal(failure: Failure, delivery: &Delivery) -> Outcome {
     match failure {
         Failure::Misconfigured(reason) => Outcome::Misconfigured(reason),
         Failure::Unsendable(reason) | Failure::Rejected(reason) => Outcome::Dead(reason),
         Failure::Later(postponement) => Outcome::Retry {
-            after: postponement.after.map(|seconds| Duration::from_secs(seconds.into())),
+            after: postponement.after.map(|seconds| Duration::from_secs(seconds.into())).or_else(
+                || {
+                    let last = delivery.responses.last()?;
+                    retry::retry_after(last, delivery.now)
+                },
+            ),
             reason: postponement.reason,
         },
     }
@@ -422,6 +428,7 @@ fn not_prepared(err: &PrepareError) -> Outcome {
         | PrepareError::Address(_)
         | PrepareError::MissingSecret(_)
         | PrepareError::NotBase64(_)
+        | PrepareError::NotText(_)
         | PrepareError::EmptyKey
         | PrepareError::BodyInBody
         | PrepareError::HeaderValue(_) => Outcome::Misconfigured(text),

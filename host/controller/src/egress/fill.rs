@@ -119,6 +119,11 @@ pub enum PrepareError {
     /// A key whose value is not the base64 that it should be.
     #[error("the value of the Secret's key {0} is not valid base64")]
     NotBase64(String),
+    /// A key whose value is bytes where only a text can stand.
+    #[error(
+        "the value of the Secret's key {0} is no UTF-8 text, and the body is: store it as text"
+    )]
+    NotText(String),
     /// A signature without a key.
     #[error("the signing key is empty")]
     EmptyKey,
@@ -308,7 +313,9 @@ impl Filler<'_> {
                 Fragment::Text(text) => self.add(&mut joined, text.as_bytes())?,
                 Fragment::Bytes(bytes) => self.add(&mut joined, bytes)?,
                 Fragment::Secret(key) => {
-                    self.add(&mut joined, &escape(self.secret(key, at.place())?, at))?
+                    let value = escape(self.secret(key, at.place())?, at);
+                    let value = value.ok_or_else(|| PrepareError::NotText(key.clone()))?;
+                    self.add(&mut joined, &value)?
                 }
                 Fragment::Base64(pieces) => {
                     let plain = self.plain(pieces, at.place())?;
@@ -335,20 +342,16 @@ impl Filler<'_> {
     }
 
     /// The value of a key that the module declared for this place.
-    fn secret(&self, key: &str, place: Place) -> Result<&str, PrepareError> {
+    fn secret(&self, key: &str, place: Place) -> Result<&[u8], PrepareError> {
         if WITHHELD.contains(&key) || !self.description.declares(key, place) {
             return Err(PrepareError::Undeclared { key: key.to_owned(), place });
         }
-        match self
-            .provider
-            .secret
-            .get(key)
-            .map(|value| value.expose())
+        let values = &self.provider.secret;
+        let text = values.get(key).map(|text| text.expose().as_bytes());
+        let value = text.or_else(|| values.bytes(key).map(|bytes| bytes.expose()));
+        value
             .filter(|value| !value.is_empty())
-        {
-            Some(value) => Ok(value),
-            None => Err(PrepareError::MissingSecret(key.to_owned())),
-        }
+            .ok_or_else(|| PrepareError::MissingSecret(key.to_owned()))
     }
 
     fn plain(&self, pieces: &[Plain], place: Place) -> Result<Vec<u8>, PrepareError> {
@@ -362,7 +365,7 @@ impl Filler<'_> {
                         Place::Header | Place::Path | Place::Query => without_line_break(value),
                         Place::Body | Place::Signature => value,
                     };
-                    self.add(&mut joined, value.as_bytes())?;
+                    self.add(&mut joined, value)?;
                 }
                 Plain::SecretBytes(key) => {
                     self.add(&mut joined, &decoded(self.secret(key, place)?, key)?)?
@@ -378,7 +381,7 @@ impl Filler<'_> {
             match (piece, at) {
                 (Signed::Text(text), _) => self.add(&mut joined, text.as_bytes())?,
                 (Signed::Secret(key), _) => {
-                    self.add(&mut joined, self.secret(key, Place::Signature)?.as_bytes())?
+                    self.add(&mut joined, self.secret(key, Place::Signature)?)?
                 }
                 (Signed::Body, At::Header { body }) => self.add(&mut joined, body)?,
                 (Signed::Body, At::Path | At::Query | At::Body(_)) => {
@@ -449,27 +452,30 @@ fn complete(headers: &mut HeaderMap, userinfo: Option<(String, String)>) {
 }
 
 /// A secret as its place asks: percent-encoded later in a URL, escaped in a body, without a last line break in a header.
-fn escape(value: &str, at: &At<'_>) -> Vec<u8> {
-    match at {
-        At::Path | At::Query | At::Header { .. } => without_line_break(value).as_bytes().to_vec(),
-        At::Body(BodyKind::Raw) => value.as_bytes().to_vec(),
-        At::Body(BodyKind::Form) => url::encode(value.as_bytes()).into_bytes(),
+/// None where its place takes texts alone and it is none.
+fn escape(value: &[u8], at: &At<'_>) -> Option<Vec<u8>> {
+    Some(match at {
+        At::Path | At::Query | At::Header { .. } => without_line_break(value).to_vec(),
+        At::Body(BodyKind::Raw) => value.to_vec(),
+        At::Body(BodyKind::Form) => url::encode(value).into_bytes(),
         At::Body(BodyKind::Json) => {
-            let quoted = serde_json::Value::from(value).to_string();
+            let quoted = serde_json::Value::from(str::from_utf8(value).ok()?).to_string();
             let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
             inner.unwrap_or_default().as_bytes().to_vec()
         }
-    }
+    })
 }
 
 /// Many people write a Secret with `echo`, which ends it in a line break.
-fn without_line_break(value: &str) -> &str {
-    value.strip_suffix("\r\n").or_else(|| value.strip_suffix('\n')).unwrap_or(value)
+fn without_line_break(value: &[u8]) -> &[u8] {
+    value.strip_suffix(b"\r\n").or_else(|| value.strip_suffix(b"\n")).unwrap_or(value)
 }
 
-fn decoded(value: &str, key: &str) -> Result<Vec<u8>, PrepareError> {
+fn decoded(value: &[u8], key: &str) -> Result<Vec<u8>, PrepareError> {
     let value = without_line_break(value);
-    let value = value.split_once('_').map_or(value, |(_, rest)| rest);
+    // What stands before `_` says of what kind the key is.
+    let start = value.iter().position(|byte| *byte == b'_').map_or(0, |at| at + 1);
+    let value = value.get(start..).unwrap_or_default();
     STANDARD.decode(value).map_err(|_| PrepareError::NotBase64(key.to_owned()))
 }
 

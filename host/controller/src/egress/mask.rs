@@ -56,8 +56,9 @@ impl Mask {
     /// Everything secret that this provider uses: Secret values, and its address beyond the host.
     #[must_use]
     pub fn new(provider: &Provider, seen: AddressSeen) -> Self {
-        let values = values(provider, seen);
-        Self { finder: finder(values.iter().map(String::as_str)), obtained: Obtained::default() }
+        let (texts, bytes) = (values(provider, seen), values::bytes(provider));
+        let values = texts.iter().map(String::as_bytes).chain(bytes.iter().map(Vec::as_slice));
+        Self { finder: finder(values), obtained: Obtained::default() }
     }
 
     /// From now on this is secret as well: a credential that the host obtained for the provider.
@@ -157,7 +158,7 @@ impl Mask {
 }
 
 /// What finds these values in all of their forms; none when there is nothing to find.
-fn finder<'a>(values: impl Iterator<Item = &'a str>) -> Option<AhoCorasick> {
+fn finder<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<AhoCorasick> {
     let mut forms: Vec<Vec<u8>> =
         values.filter(|value| value.len() >= MIN_BYTES).flat_map(forms).collect();
     forms.sort_unstable();

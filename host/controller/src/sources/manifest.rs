@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald_core::alert::Alert;
-use herald_core::secret::SecretText;
+use herald_core::secret::{SecretBytes, SecretText};
 use uuid::Uuid;
 
 use super::Mistake;
@@ -99,8 +99,8 @@ pub(crate) struct SecretObject {
 pub(crate) struct SecretValue {
     /// The path of its field, such as `stringData.token`.
     pub(crate) field: String,
-    /// The value; none when its bytes are no UTF-8 text.
-    pub(crate) text: Option<SecretText>,
+    /// The value; its bytes when they are no UTF-8 text.
+    pub(crate) text: Result<SecretText, SecretBytes>,
 }
 
 /// Any other object: only `matchLabels` asks for it.

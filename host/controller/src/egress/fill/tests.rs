@@ -1,6 +1,7 @@
 //! Each host rule for requests and secrets, by its own test. The names follow the lists in `wit/README.md`.
 
 use herald_core::formatter::{Encoding, Hash, Hmac, Placement, Places, Purpose, Url};
+use herald_core::secret::text_of;
 
 use super::*;
 use crate::egress::fixture::provider;
@@ -215,6 +216,20 @@ fn secret_bytes_are_the_base64_after_a_prefix() {
         refusal(filled(&asked, declared, &[("k", "?")])),
         PrepareError::NotBase64("k".to_owned())
     );
+}
+
+#[test]
+fn a_secret_that_is_no_text_goes_where_bytes_can_stand() {
+    let mut provider = provider(ADDRESS, &[]);
+    provider.secret.insert_bytes("k", text_of(b"\x8eab\n".to_vec()).unwrap_err());
+    let declared: &[(&str, &[Place])] = &[("k", &[Place::Header, Place::Body])];
+    let asked = request(vec![("x", vec![secret("k")])], Vec::new());
+    let filled = whole(&asked, declared, &provider).unwrap();
+    assert_eq!(filled.headers["x"].as_bytes(), b"\x8eab");
+
+    let asked = request(vec![("content-type", vec![text("application/json")])], vec![secret("k")]);
+    let refused = refusal(whole(&asked, declared, &provider));
+    assert_eq!(refused, PrepareError::NotText("k".to_owned()));
 }
 
 /// Rules R1, R2.

@@ -10,15 +10,18 @@ use crate::egress::url;
 const MIN_CORE_BYTES: usize = 8;
 
 /// Every form of a value that is searched for.
-pub(super) fn forms(value: &str) -> Vec<Vec<u8>> {
-    let mut forms = vec![value.as_bytes().to_vec()];
+pub(super) fn forms(value: &[u8]) -> Vec<Vec<u8>> {
+    let mut forms = vec![value.to_vec()];
     // Who encodes a whole request encodes its URL and its body along, where the value was escaped before.
-    let json = serde_json::Value::from(value).to_string();
-    let json = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
-    let mut spellings = [value.to_owned(), url::encode(value.as_bytes()), json.to_owned()].to_vec();
+    let mut spellings = vec![value.to_vec(), url::encode(value).into_bytes()];
+    if let Ok(text) = str::from_utf8(value) {
+        let json = serde_json::Value::from(text).to_string();
+        let json = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        spellings.push(json.unwrap_or_default().as_bytes().to_vec());
+    }
     spellings.dedup();
     for spelling in spellings {
-        forms.extend(encoded(spelling.as_bytes()));
+        forms.extend(encoded(&spelling));
     }
     forms
 }

@@ -36,7 +36,7 @@ impl Obtained {
             state.newest.pop_front();
         }
         state.newest.push_back((value.clone(), is_proof));
-        let finder = super::finder(state.newest.iter().map(|(value, _)| value.expose()));
+        let finder = super::finder(state.newest.iter().map(|(value, _)| value.expose().as_bytes()));
         state.finder = finder.map(Arc::new);
     }
 

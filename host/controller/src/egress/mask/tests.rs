@@ -1,3 +1,5 @@
+use herald_core::secret::text_of;
+
 use super::*;
 use crate::egress::fixture::provider;
 
@@ -115,6 +117,24 @@ fn the_address_beyond_its_host_is_secret() {
     );
     check("token not-a-real-hook-path is unknown", "token ***** is unknown");
     check("key fake-query-key, password fake-pw", "key *****, password *****");
+}
+
+/// Rule S6.
+#[test]
+fn bytes_that_are_no_text_are_found_however_they_are_read() {
+    let mut provider = provider("https://h.example/x", &[]);
+    provider.secret.insert_bytes("token", text_of(b"fake\x8etoken\n".to_vec()).unwrap_err());
+    let mask = Mask::new(&provider, AddressSeen::Origin);
+    let check = |echoed: &[u8]| {
+        let shown = mask.bytes([b"<", echoed, b">"].concat());
+        assert_eq!(shown, b"<*****>", "{}", String::from_utf8_lossy(echoed));
+    };
+    check(b"fake\x8etoken");
+    check("fake\u{fffd}token".as_bytes());
+    check("fake\u{8e}token".as_bytes());
+    check(b"fake%8Etoken");
+    // `fake`, the byte, `token`.
+    check(b"ZmFrZY50b2tlbg==");
 }
 
 /// Rule S6.

@@ -29,7 +29,23 @@ const PUBLIC_KEYS: [&str; 10] = [
     "headers/Accept",
 ];
 
-/// Every value that is to be masked.
+/// Every value that is no text; it is masked as it is, and as it looks where somebody took it for a text.
+pub(super) fn bytes(provider: &Provider) -> Vec<Vec<u8>> {
+    let mut values = Vec::new();
+    for value in provider.secret.iter_bytes() {
+        let value = value.expose();
+        values.push(value.to_vec());
+        values.push(value.trim_ascii().to_vec());
+        values.push(String::from_utf8_lossy(value.trim_ascii()).into_owned().into_bytes());
+        // Each byte as the character of its number is how headers are often read.
+        values.push(
+            value.trim_ascii().iter().map(|byte| char::from(*byte)).collect::<String>().into(),
+        );
+    }
+    values
+}
+
+/// Every text that is to be masked.
 pub(super) fn values(provider: &Provider, seen: AddressSeen) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
     for (key, value) in provider.secret.iter() {

@@ -16,6 +16,9 @@ use crate::sources::manifest::{ProviderObject, SecretObject, SecretValue};
 use crate::sources::mistake::explain;
 use crate::sources::yaml::{self, Value};
 
+/// The longest value that is no text and yet a credential, in bytes: receivers take no longer headers.
+const MAX_BINARY: usize = 4 << 10;
+
 /// A Provider in the making.
 pub(super) struct Wiring<'a> {
     pub(super) object: &'a ProviderObject,
@@ -98,7 +101,10 @@ impl<'a> Wiring<'a> {
         secret.id.name.hash(&mut self.content);
         for (key, value) in &secret.values {
             key.hash(&mut self.content);
-            value.text.as_ref().map(SecretText::expose).hash(&mut self.content);
+            match &value.text {
+                Ok(text) => text.expose().hash(&mut self.content),
+                Err(bytes) => bytes.expose().hash(&mut self.content),
+            }
         }
         Some(secret)
     }
@@ -106,10 +112,10 @@ impl<'a> Wiring<'a> {
     /// The text under a key that the host itself reads.
     pub(super) fn text(&mut self, secret: &'a SecretObject, key: &str) -> Option<&'a SecretText> {
         let SecretValue { field, text } = secret.values.get(key)?;
-        if text.is_none() {
+        if text.is_err() {
             self.blame_key(secret, field, "is not UTF-8 text; store it as text".to_owned());
         }
-        text.as_ref()
+        text.as_ref().ok()
     }
 
     /// What modules and egress see of the Secret, `headers` taken apart.
@@ -120,14 +126,17 @@ impl<'a> Wiring<'a> {
                 continue;
             }
             match &value.text {
-                Some(text) => values.insert(key.as_str(), text.clone()),
+                Ok(text) => values.insert(key.as_str(), text.clone()),
+                Err(bytes) if bytes.expose().len() <= MAX_BINARY => {
+                    values.insert_bytes(key.as_str(), bytes.clone());
+                }
                 // A Secret may hold a key for somebody else, such as a keystore.
-                None => self.mistakes.push(Mistake {
+                Err(_) => self.mistakes.push(Mistake {
                     tolerated: true,
                     ..secret.origin.mistake(
                         &secret.id,
                         &value.field,
-                        "is not UTF-8 text and is left out; store it as text if it is meant for the Provider".to_owned(),
+                        "is not UTF-8 text, longer than any credential, and left out; store it as text if it is meant for the Provider".to_owned(),
                     )
                 }),
             }

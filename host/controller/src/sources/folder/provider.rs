@@ -8,7 +8,6 @@ use std::time::Duration;
 use herald_core::commit_status::CommitStatusExpr;
 use herald_core::provider::{DEFAULT_TIMEOUT, parse_timeout};
 
-use super::annotations;
 use super::fields::{Fields, Notes};
 use super::read::Head;
 use crate::sources::Mistake;
@@ -33,9 +32,6 @@ const SPEC: [&str; 14] = [
     "config",
 ];
 
-/// The annotations that are Herald's own.
-const ANNOTATIONS: [&str; 0] = [];
-
 /// The most bytes of `channel`, `username` and `proxy`, as in the API; the address has its own check.
 const MAX_TEXT_BYTES: usize = 2048;
 
@@ -46,7 +42,6 @@ pub(super) fn read(
     mut notes: Notes,
 ) -> (Option<ProviderObject>, Vec<Mistake>) {
     fields.expect_only(&OBJECT, &mut notes);
-    annotations::read(fields, &ANNOTATIONS, &mut notes);
     if fields.entry("spec", &mut notes).is_none() {
         fields.note_missing("spec", "add it with the Provider's `type:`", &mut notes);
     }

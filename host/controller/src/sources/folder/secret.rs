@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use herald_core::secret::SecretText;
+use herald_core::secret::{self, SecretText};
 
 use super::fields::{Fields, Notes, text_of};
 use super::read::Head;
@@ -61,7 +61,7 @@ fn data(fields: &Fields<'_>, values: &mut BTreeMap<String, SecretValue>, notes: 
         let encoded: String = encoded.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
         match BASE64_STANDARD.decode(encoded) {
             Ok(bytes) => {
-                let text = String::from_utf8(bytes).ok().map(SecretText::new);
+                let text = secret::text_of(bytes);
                 values.insert(entry.key.clone(), SecretValue { field, text });
             }
             Err(_) => {
@@ -87,7 +87,7 @@ fn string_data(fields: &Fields<'_>, values: &mut BTreeMap<String, SecretValue>, 
             _ => text_of(&entry.value, entry.line, &field, notes),
         };
         if let Some(text) = text {
-            let text = Some(SecretText::from(text));
+            let text = Ok(SecretText::from(text));
             values.insert(entry.key.clone(), SecretValue { field, text });
         }
     }

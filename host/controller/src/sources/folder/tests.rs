@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::catalog::ProviderKey;
 
-mod annotations;
 mod broken;
 mod good;
 

@@ -1,5 +1,8 @@
 //! Manifests as people have them, and what becomes of them.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::*;
 
 const PAGE: &str =
@@ -24,8 +27,7 @@ fn every_example_of_the_page_loads() {
         let n_alerts = text.matches("kind: Alert").count();
         assert_eq!(loaded.catalog.alerts.len(), n_alerts, "of {name}");
     }
-    // Placeholders that no controller could use as they stand, and three slips of the page: a token that is made up and
-    // so is no text, a connection string without its hub, a Secret in another namespace than its Provider.
+    // Placeholders that no controller could use as they stand, and two slips of the page: a connection string without its hub, a Secret in another namespace than its Provider.
     let host = "the address is no valid URL; correct the part named after this: invalid international domain name";
     let base64 = "is not base64; encode the value, or move it to `stringData` as it is";
     assert_eq!(
@@ -33,12 +35,12 @@ fn every_example_of_the_page_loads() {
         [
             format!("alertmanager:9: Provider default/alertmanager: spec.address: {host}"),
             format!("webex-template:20: Secret flux-system/webex-bot-access-token: data.token: {base64}"),
-            "webex:19: Secret flux-system/webex-bot-access-token: data.token: is not UTF-8 text and is left out; store it as text if it is meant for the Provider".to_owned(),
             format!("grafana:18: Secret default/grafana-token: stringData.address: {host}"),
             format!("commit-status-token:19: Secret default/api-token: data.token: {base64}"),
             format!("commit-status-bitbucket:19: Secret default/api-token: data.token: {base64}"),
             format!("opsgenie-api-key:7: Secret default/api-token: data.token: {base64}"),
             "azureeventhub-sas:12: Secret default/webhook-url: data.address: the connection string names no event hub; add `;EntityPath=HUB` to it, or write the hub's name into `spec.channel`".to_owned(),
+            "azureeventhub-sas-command:16: Secret default/webhook-url: stringData.address: the connection string names no event hub; add `;EntityPath=HUB` to it, or write the hub's name into `spec.channel`".to_owned(),
             "githubdispatch:10: Provider flux-system/github-dispatch: spec.secretRef.name: there is no Secret flux-system/api-token; the one in namespace `default` cannot be used from `flux-system`; move one of the two".to_owned(),
             format!("githubdispatch:18: Secret default/api-token: data.token: {base64}"),
         ]
@@ -94,7 +96,8 @@ data:
   token: |
     aHVu
     dGVyMg==
-  keystore.jks: /w==
+  signingKey: /w==
+  keystore.jks: KEYSTORE
 stringData:
   address: \" https://secret.example/hook\\n\"
   username: secret
@@ -108,11 +111,12 @@ stringData:
         .to_owned(),
     ]
     .join("---\n");
-    let loaded = load(&text);
+    let keystore = BASE64_STANDARD.encode([0xff; 4097]);
+    let loaded = load(&text.replace("KEYSTORE", &keystore));
     assert_eq!(
         lines(&loaded),
         [
-            "m.yaml:20: Secret default/s: data[keystore.jks]: is not UTF-8 text and is left out; store it as text if it is meant for the Provider"
+            "m.yaml:21: Secret default/s: data[keystore.jks]: is not UTF-8 text, longer than any credential, and left out; store it as text if it is meant for the Provider"
         ]
     );
     assert!(loaded.mistakes.iter().all(|mistake| mistake.tolerated));
@@ -124,6 +128,8 @@ stringData:
         matches!(a.view().address, Some(ProviderAddress::Url(url)) if url.host == "secret.example")
     );
     assert_eq!(a.proxy.as_ref().unwrap().url.expose(), "socks5://proxy.example:1080");
+    assert_eq!(a.secret.bytes("signingKey").unwrap().expose(), [0xff]);
+    assert!(a.secret.bytes("keystore.jks").is_none());
     let values: Vec<(&str, &str)> =
         a.secret.iter().map(|(key, value)| (key, value.expose())).collect();
     assert_eq!(
