@@ -23,6 +23,7 @@ pub fn folder(spec: &Value, secret: &Value) -> TempDir {
 #[must_use]
 pub fn folder_of(providers: &[(&str, Value, Value)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
+    let mut text = Vec::new();
     for (name, spec, secret) in providers {
         let manifests = [
             json!({"apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Provider", "metadata": {"name": name}, "spec": spec}),
@@ -32,9 +33,9 @@ pub fn folder_of(providers: &[(&str, Value, Value)]) -> TempDir {
             }}),
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": secret}),
         ];
-        let text: Vec<String> = manifests.iter().map(Value::to_string).collect();
-        std::fs::write(dir.path().join(format!("{name}.yaml")), text.join("\n---\n")).unwrap();
+        text.extend(manifests.iter().map(Value::to_string));
     }
+    std::fs::write(dir.path().join("all.yaml"), text.join("\n---\n")).unwrap();
     dir
 }
 
