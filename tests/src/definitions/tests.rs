@@ -66,8 +66,8 @@ fn rows() -> Vec<(&'static str, Edit, &'static str)> {
         ("azureeventhub/smoke/1", Set("header: content-type", json!("text/xml")), "is not taken"),
         (
             "azureeventhub/smoke/1",
-            Set("header: content-length", json!("262145")),
-            "262144 are taken",
+            Set("header: content-length", json!("1048577")),
+            "1048576 are taken",
         ),
         ("azureeventhub/smoke/1", Set("header: herald-delivery-id", json!("x")), "does not match"),
         ("azureeventhub/smoke/1", Set("/body/text", json!("{}")), "is a required"),
