@@ -42,7 +42,7 @@ x-github-api-version: 2022-11-28"
 fn answers_to_both_calls_are_read() {
     let mut delivery = ready();
     delivery.responses = vec![response("[]"), response("{}")];
-    assert_eq!(outcome(&delivery, ADDRESS), "Delivered");
+    assert_eq!(outcome(&delivery, ADDRESS), "Outcome::Delivered");
     for n_before in [0, 1] {
         delivery.responses = vec![response("[]"); n_before];
         let limited = r#"{"message":"You have exceeded a secondary rate limit."}"#;
@@ -88,7 +88,7 @@ fn the_newest_status_of_the_name_decides() {
         let expected = if is_skipped {
             r#"Outcome::Skipped("the commit has this status already")"#
         } else {
-            "finish POST "
+            "ask POST "
         };
         assert!(outcome.starts_with(expected), "{list:?}: {outcome}");
     };
