@@ -1,8 +1,9 @@
 //! The page that describes the v1beta1 Provider API: each of its examples stands in a folder of its own, word for word, and
 //! gives the message that the page describes.
 //!
-//! What nobody could use as it stands is filled in: placeholders in `<>`, and the two names of proxies. The page's hosts are
-//! reached through the environment's proxy, which leads to receivers on loopback.
+//! What nobody could use as it stands is filled in: placeholders in `<>`, the two names of proxies, and the event hub that
+//! two examples forget. The page's hosts are reached through the environment's proxy, which leads to receivers on
+//! loopback.
 
 mod examples;
 mod world;
@@ -10,12 +11,12 @@ mod world;
 use std::fs;
 use std::time::Duration;
 
-use herald_tests::herald::{Herald, root, serve};
+use herald_tests::herald::{Herald, output, root, serve};
 use herald_tests::tls::Authority;
 use serde_json::{Value, json};
 
 use crate::serve::client;
-use examples::{EXAMPLES, Example, LOADED_ONLY};
+use examples::{EXAMPLES, Example, LOADED_ONLY, WITHOUT_A_HUB};
 use world::World;
 
 /// How long a delivery may take.
@@ -48,6 +49,24 @@ async fn every_example_of_the_page_gives_the_message_that_it_describes() {
     for example in EXAMPLES {
         let (_, text) = page.iter().find(|(name, _)| name == example.name).unwrap();
         run(example, text).await;
+    }
+}
+
+#[test]
+fn what_the_page_leaves_out_is_told() {
+    let page = page();
+    for name in WITHOUT_A_HUB {
+        let (_, text) = page.iter().find(|(other, _)| other == name).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config");
+        fs::create_dir(&config).unwrap();
+        fs::write(config.join("page.yaml"), text).unwrap();
+        let ended = output(&mut serve(&config, &dir.path().join("data"), &[]));
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(64), "{name}: {said}");
+        let advice = "write the hub's name into `spec.channel`";
+        assert!(said.contains("names no event hub") && said.contains(advice), "{name}: {said}");
+        assert!(!said.contains("yoursaskey"), "{name}: {said}");
     }
 }
 

@@ -25,15 +25,15 @@ pub(super) struct Example {
     pub(super) check: fn(&[Received], &[Tunnel]),
 }
 
-/// Secrets that the page shows without a Provider: that they are taken is all there is to see.
-pub(super) const LOADED_ONLY: &[&str] = &[
-    "kustomization",
-    // Azure's are at the end of this list.
-    "azureeventhub-jwt",
-    "azureeventhub-jwt-command",
-    "azureeventhub-sas",
-    "azureeventhub-sas-command",
-];
+/// Manifests that the page shows without a Provider: that they are taken is all there is to see.
+pub(super) const LOADED_ONLY: &[&str] = &["kustomization"];
+
+/// Strings of an Event Hubs namespace, which name no hub; nor does the Provider that the page shows with them. Nothing can be
+/// sent until one of the two does, with Flux either.
+pub(super) const WITHOUT_A_HUB: &[&str] = &["azureeventhub-sas", "azureeventhub-sas-command"];
+
+/// The hub, which is missing there.
+const HUB: (&str, &str) = ("  type: azureeventhub\n", "  type: azureeventhub\n  channel: fluxv2\n");
 
 /// An Alert for everything, which every reader of the page has.
 macro_rules! alert {
@@ -68,6 +68,32 @@ const SLACK: Example = Example {
         slack_message(received, "/services/YOUR/SLACK/WEBHOOK", None);
         through(tunnels, "proxy.corp", "hooks.slack.com:443", None);
     },
+};
+
+const AZURE_JWT: Example = Example {
+    name: "azureeventhub-jwt",
+    more: alert!("default", "azureeventhub"),
+    host: "fluxv2.servicebus.windows.net",
+    check: |received, _| {
+        let request = one(received, "POST", "/fluxv2/messages?api-version=2014-01");
+        assert_eq!(request.header("authorization"), Some("Bearer A-valid-JWT-token"));
+        the_event(request);
+    },
+    ..SLACK
+};
+
+const AZURE_SAS: Example = Example {
+    name: "azureeventhub-sas",
+    filled_in: &[HUB],
+    check: |received, _| {
+        let request = one(received, "POST", "/fluxv2/messages?api-version=2014-01");
+        let authorization = request.header("authorization").unwrap();
+        let signed = authorization.strip_prefix("SharedAccessSignature ").unwrap();
+        assert!(signed.contains("skn=RootManageSharedAccessKey"), "{signed}");
+        assert!(!signed.contains("yoursaskey"), "the key signs and does not leave: {signed}");
+        the_event(request);
+    },
+    ..AZURE_JWT
 };
 
 /// Every example with something to send.
@@ -348,6 +374,10 @@ pub(super) const EXAMPLES: &[Example] = &[
         },
         ..SLACK
     },
+    AZURE_JWT,
+    Example { name: "azureeventhub-jwt-command", ..AZURE_JWT },
+    AZURE_SAS,
+    Example { name: "azureeventhub-sas-command", ..AZURE_SAS },
 ];
 
 fn one<'a>(received: &'a [Received], method: &str, target: &str) -> &'a Received {
@@ -378,6 +408,10 @@ fn slack_message(received: &[Received], path: &str, authorization: Option<&str>)
 fn whole_event(request: &Received) {
     assert_eq!(request.header("content-type"), Some("application/json"));
     assert_eq!(request.header("gotk-component"), Some("kustomize-controller"));
+    the_event(request);
+}
+
+fn the_event(request: &Received) {
     let event = request.json();
     assert_eq!(event["metadata"], json!({"revision": REVISION}));
     for (field, value) in [

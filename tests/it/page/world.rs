@@ -135,6 +135,7 @@ fn answer(host: &str, request: &Received) -> Reply {
         ("api.github.com", "GET") => json(200, json!([])),
         ("api.github.com", _) if request.target.ends_with("/dispatches") => Reply::status(204),
         ("api.github.com", _) => json(201, json!({"id": 1})),
+        ("fluxv2.servicebus.windows.net", _) => Reply::status(201),
         _ => Reply::status(200).body("ok"),
     }
 }
