@@ -95,7 +95,7 @@ fn modules_lists_the_types() {
 
 #[test]
 fn help_is_there_for_every_command() {
-    for command in ["serve", "render", "send", "modules"] {
+    for command in ["serve", "render", "send", "modules", "deliveries"] {
         let output = herald(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("Usage: herald"), "{command}");

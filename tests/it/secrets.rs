@@ -373,13 +373,16 @@ async fn serve_shows_no_secret(encoding: &str, step: usize) {
     })
     .await;
     let readyz = get(herald.address("health") + "/readyz").await;
+    let asked = ask_for_deliveries(&data).await;
     let log = |herald: &Herald| herald.log().into_bytes();
     let mut outputs = files(&data, "while it runs");
     outputs.push(("/metrics".to_owned(), metrics.clone().into_bytes()));
     outputs.push(("/readyz".to_owned(), readyz.into_bytes()));
     outputs.push(("log".to_owned(), log(&herald)));
+    outputs.extend(asked);
     let log_path = data.with_extension("log");
     assert_eq!(herald.stop().await, Some(0));
+    outputs.extend(ask_for_deliveries(&data).await);
     outputs.extend(files(&data, "after the stop"));
     outputs.push(("whole log".to_owned(), std::fs::read(&log_path).unwrap()));
     assert!(outputs.iter().any(|(name, _)| name.starts_with("journal.db-wal")), "there is a -wal");
@@ -394,6 +397,44 @@ async fn serve_shows_no_secret(encoding: &str, step: usize) {
     for line in text.lines() {
         assert!(is_ours(line, encoding), "a line of another crate below `warn`: {line}");
     }
+}
+
+/// What `herald deliveries` and the socket say of every delivery.
+async fn ask_for_deliveries(data: &Path) -> Vec<(String, Vec<u8>)> {
+    let data = data.to_str().unwrap().to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        let ask = |args: &[&str]| {
+            let args = [&["deliveries"], args, &["--data-dir", &data]].concat();
+            run(&args.into_iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let mut outputs = vec![ask(&["list", "--limit", "5000"])];
+        let json = Command::new(binary())
+            .args([
+                "deliveries",
+                "list",
+                "--limit",
+                "5000",
+                "--output",
+                "json",
+                "--data-dir",
+                &data,
+            ])
+            .output()
+            .unwrap();
+        let listed: Vec<Value> = serde_json::from_slice(&json.stdout).unwrap();
+        assert!(listed.len() > 50, "only {} deliveries are listed", listed.len());
+        outputs.push(("herald deliveries list as JSON".to_owned(), json.stdout));
+        // A process for each would take too long; all have the same form.
+        for delivery in listed.iter().step_by(listed.len() / 20) {
+            let id = delivery["id"].as_str().unwrap();
+            outputs.push(ask(&["show", id]));
+            outputs.push(ask(&["show", id, "--output", "json"]));
+        }
+        outputs
+    });
+    let outputs = asked.await.unwrap();
+    assert!(outputs.iter().all(|(_, bytes)| bytes.len() > 500));
+    outputs
 }
 
 /// Whether a line comes from Herald, or is a warning.

@@ -128,8 +128,27 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "host/controller/src/clock",
+        &["crate::catalog", "crate::delivery", "crate::egress", "crate::server", "crate::app"],
+    ),
+    (
         "host/controller/src/telemetry",
         &["crate::catalog", "crate::delivery", "crate::egress", "crate::server", "crate::app"],
+    ),
+    (
+        "host/controller/src/desk",
+        &[
+            "reqwest",
+            "hyper",
+            "axum",
+            "crate::sources",
+            "crate::delivery",
+            "crate::egress",
+            "crate::server",
+            "crate::modules",
+            "crate::catalog",
+            "crate::app",
+        ],
     ),
     ("host/controller/src/rehearsal", &["crate::server", "crate::app", "herald_journal"]),
 ];

@@ -1,5 +1,7 @@
 //! Puts the rooms together and takes them apart again: the only file that knows all of them.
 
+mod desk;
+
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use herald_core::delivery::JournalId;
 use herald_core::policy::AddressPolicy;
 use herald_core::retry::RetryPolicy;
 use herald_engine::{Engine, StartEngineError};
-use herald_journal::{Health, Journal, OpenError, Recovered};
+use herald_journal::{Health, Journal, OpenError};
 use serde_json::json;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,13 +20,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::CatalogStore;
+use crate::clock::Clock;
 use crate::credentials::{Credentials, Environment};
 use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
 use crate::egress::{Network, SendError};
 use crate::modules::folder::{FolderSettings, ModulesFolder, ModulesFolderError};
 use crate::modules::{self, Modules};
 use crate::router::Router;
-use crate::server::{self, ListenAddr, ListenError, Listener, Readiness};
+use crate::server::{
+    self, AdminSocket, BindSocketError, ListenAddr, ListenError, Listener, Readiness,
+};
 use crate::sources::folder::{Folder, FolderError, Loaded, Mistake};
 use crate::telemetry::{Metrics, report};
 
@@ -45,10 +50,16 @@ pub struct Config {
     pub metrics_addr: ListenAddr,
     /// How long an identical event is a duplicate.
     pub rate_limit_interval: Duration,
+    /// What the journal keeps, and how much.
+    pub journal: herald_journal::Settings,
     /// Whether Providers may reach this machine.
     pub allow_loopback: bool,
     /// Whether events reach only Alerts of their own namespace.
     pub no_cross_namespace_refs: bool,
+    /// How deliveries are paced.
+    pub deliveries: delivery::Settings,
+    /// When they are tried again, and for how long.
+    pub retry: RetryPolicy,
     /// How long attempts under way may go on when the service ends.
     pub shutdown_grace: Duration,
     /// The operator's identity, for Providers without credentials of their own.
@@ -97,6 +108,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// There is no socket for the person who runs it.
+    #[error("cannot take questions about deliveries")]
+    Socket(#[source] BindSocketError),
     /// The process cannot wait for signals.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
@@ -124,8 +138,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let modules_folder = open_modules(&config, engine, &modules).await?;
     let catalog = Arc::new(CatalogStore::new(checked(loaded, &modules, &metrics).await?));
 
-    let settings =
-        herald_journal::Settings { dedup_window: config.rate_limit_interval, ..Default::default() };
+    let settings = config.journal.clone();
     let (journal, recovered) =
         Journal::open(&config.data_dir, settings).await.map_err(ServeError::Journal)?;
     let policy = AddressPolicy { allow_loopback: config.allow_loopback, allow_private: true };
@@ -144,24 +157,31 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     ));
     let recorder = Arc::new(Recorder {
         journal: journal.clone(),
-        policy: RetryPolicy::default(),
+        policy: config.retry.clone(),
         metrics: metrics.clone(),
     });
-    let dispatcher = Dispatcher::start(attempts, recorder, delivery::Settings::default());
+    let dispatcher = Dispatcher::start(attempts, recorder, config.deliveries, Clock::default());
 
     let listeners = Listeners::bind(&config).await?;
+    let socket = AdminSocket::bind(&config.data_dir).map_err(ServeError::Socket)?;
     listeners.announce(&config)?;
     let ending = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let routing = tokio::spawn(route(
-        Router {
-            journal: journal.clone(),
-            catalog: Arc::clone(&catalog),
-            dispatcher: dispatcher.clone(),
-        },
-        recovered,
-    ));
+    let router = Router {
+        journal: journal.clone(),
+        catalog: Arc::clone(&catalog),
+        dispatcher: dispatcher.clone(),
+    };
+    let routing = tokio::spawn(async move { router.run(recovered).await });
     listeners.serve(&config, &journal, &metrics, &tasks, &ending);
+    tasks.spawn(desk::serve(
+        socket,
+        journal.clone(),
+        dispatcher.clone(),
+        Arc::clone(&modules),
+        ending.clone(),
+    ));
+    tasks.spawn(desk::count(journal.clone(), metrics.clone(), ending.clone()));
     if let Some(modules_folder) = modules_folder {
         tasks.spawn(follow_modules(
             modules_folder,
@@ -266,23 +286,6 @@ async fn mistakes(loaded: &Loaded, modules: &Modules) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Routes what the journal hands over, until the process ends.
-async fn route(router: Router, mut recovered: Recovered) {
-    if recovered.n_open > 0 || !recovered.waiting.is_empty() {
-        tracing::info!(
-            events = recovered.n_open,
-            deliveries = recovered.waiting.len(),
-            "going on with what was not finished"
-        );
-    }
-    for row in recovered.waiting.drain(..) {
-        router.dispatcher.resume(row);
-    }
-    while let Some(stored) = recovered.events.recv().await {
-        router.take(stored).await;
-    }
 }
 
 /// Takes over changes to the folder until the service ends.

@@ -2,9 +2,14 @@
 //!
 //! Exit codes: 0 when all went well, 1 when it could not be done, 64 when the command line or a file given to it is wrong.
 
+mod bytes;
 mod compile_module;
+mod deliveries;
+mod delivery_flags;
 mod duration;
 mod environment;
+mod growth;
+mod instance;
 mod modules;
 mod modules_dir;
 mod render;
@@ -33,10 +38,11 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Render(render::Render),
     Send(send::Send),
     Modules(modules::Modules),
+    Deliveries(deliveries::Deliveries),
     #[command(hide = true, name = crate::modules::compiler::COMMAND)]
     CompileModule(compile_module::CompileModule),
 }
@@ -92,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Render(render) => block_on(render.run()),
         Command::Send(send) => block_on(send.run()),
         Command::Modules(modules) => block_on(modules.run()),
+        Command::Deliveries(deliveries) => block_on(deliveries.run()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,10 +5,16 @@
 //! attempts. Every outcome goes to the journal. Nothing here knows where Providers come from or who posted the event.
 
 mod attempt;
+mod breaker;
 mod dispatcher;
+mod failure;
+mod hold;
 mod lane;
+mod order;
+mod pace;
 mod record;
-mod waiting;
+mod room;
+mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +29,7 @@ use crate::catalog::ProviderKey;
 
 pub use attempt::{Attempts, Options};
 pub use dispatcher::{Dispatcher, Settings};
+pub use lane::Contact;
 pub use record::Recorder;
 pub(crate) use record::{Forgetful, memory};
 
@@ -38,19 +45,29 @@ pub struct Job {
     /// The Alert that asked for it.
     pub alert_uid: Arc<str>,
     /// Where it goes.
-    pub provider: ProviderKey,
+    pub provider: Arc<ProviderKey>,
     /// How many attempts were made before.
     pub attempts: u32,
     /// Set while no row of this delivery is in the journal.
     pub open: Option<Arc<OpenEvent>>,
+    /// It goes before an earlier one about the same object, which is still being tried.
+    pub passes: bool,
 }
 
 impl Job {
     /// What later events must not overtake: the involved object.
     #[must_use]
     pub fn object(&self) -> ObjectKey {
-        let object = &self.event.involved_object;
-        ObjectKey {
+        ObjectKey::of(&self.event)
+    }
+}
+
+impl ObjectKey {
+    /// The object that an event is about.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        let object = &event.involved_object;
+        Self {
             kind: object.kind.clone(),
             namespace: object.namespace.clone(),
             name: object.name.clone(),
@@ -127,6 +144,7 @@ impl Report {
             alert: String::new(),
             revision: String::new(),
             kind: String::new(),
+            contact: Contact::None,
             remember: None,
             status: None,
             module_failure: None,
@@ -160,6 +178,8 @@ pub struct Report {
     pub revision: String,
     /// The provider's type, or nothing where the Provider does not exist.
     pub kind: String,
+    /// What it told about the receiver.
+    pub contact: Contact,
     /// What the module asked to remember.
     pub remember: Option<(RememberKey, String)>,
     /// The status of the last answer.

@@ -9,6 +9,7 @@ mod client;
 mod fill;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod lookups;
 mod mask;
 pub(crate) mod nats;
 mod network;

@@ -6,8 +6,10 @@
 pub mod app;
 pub mod catalog;
 pub mod cli;
+pub mod clock;
 pub mod credentials;
 pub mod delivery;
+pub mod desk;
 pub mod egress;
 pub mod modules;
 pub mod rehearsal;

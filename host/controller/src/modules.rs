@@ -19,6 +19,7 @@ use arc_swap::ArcSwap;
 use herald_core::formatter::Permission;
 use herald_core::provider::Provider;
 use herald_engine::{Engine, LoadError, Module, StartEngineError};
+use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -54,6 +55,39 @@ pub struct Loaded {
     pub module: Module,
     /// Where it came from.
     pub source: Source,
+}
+
+impl Loaded {
+    /// What there is to say about it, for people and programs.
+    #[must_use]
+    pub fn described(&self) -> Value {
+        let module = &self.module;
+        let description = module.description();
+        let permissions: Vec<_> =
+            module.permissions().iter().map(|permission| permission.name()).collect();
+        let secrets: Vec<String> = description
+            .secrets
+            .iter()
+            .map(|placement| {
+                let places: Vec<String> =
+                    placement.places.iter().map(|place| place.to_string()).collect();
+                format!("{} ({})", placement.key, places.join(", "))
+            })
+            .collect();
+        json!({
+            "type": self.kind,
+            "summary": description.summary,
+            "purpose": description.purpose.name(),
+            "source": self.source.name(),
+            "interface": module.interface(),
+            "permissions": permissions,
+            "hosts": description.hosts,
+            "secrets": secrets,
+            "credentials": description.credentials,
+            "size": module.size(),
+            "digest": module.digest(),
+        })
+    }
 }
 
 /// All modules, by type.

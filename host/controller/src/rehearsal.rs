@@ -111,9 +111,10 @@ pub(crate) async fn run<T: Transport>(
             event_id: EventId(number),
             accepted_at: case.now,
             alert_uid: alert_uid.into(),
-            provider,
+            provider: provider.into(),
             attempts: 0,
             open: None,
+            passes: false,
         };
         outcomes.push(finish(&attempts, job, &mut retry).await);
     }

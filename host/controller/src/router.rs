@@ -11,7 +11,7 @@ use herald_core::delivery::EventId;
 use herald_core::event::Event;
 use herald_core::intake;
 use herald_core::matching::{Match, matches};
-use herald_journal::{Journal, Record, StoredEvent};
+use herald_journal::{Events, Journal, Record, Recovered, StoredEvent};
 
 use crate::catalog::{Catalog, CatalogStore, ProviderKey};
 use crate::delivery::{Dispatcher, Job, OpenEvent};
@@ -51,6 +51,40 @@ pub struct Router {
 }
 
 impl Router {
+    /// Goes on with what the last run left, then routes each event as it is accepted, until the journal closes.
+    pub async fn run(&self, recovered: Recovered) {
+        let mut events = self.resume(recovered).await;
+        while let Some(stored) = events.recv().await {
+            self.take(stored).await;
+        }
+    }
+
+    /// Goes on with what the last run left; the events that come after that.
+    ///
+    /// It comes back in the order in which it was accepted, so that the deliveries about one object keep it: a delivery that
+    /// waits may be younger than an event that was not routed yet.
+    pub(crate) async fn resume(&self, recovered: Recovered) -> Events {
+        let Recovered { mut events, waiting, n_open } = recovered;
+        if n_open > 0 || !waiting.is_empty() {
+            tracing::info!(
+                events = n_open,
+                deliveries = waiting.len(),
+                "going on with what was not finished"
+            );
+        }
+        let mut waiting = waiting.into_iter().peekable();
+        while let Some(stored) = events.recv_recovered().await {
+            while let Some(earlier) = waiting.next_if(|row| row.event <= stored.id) {
+                self.dispatcher.resume(earlier).await;
+            }
+            self.take(stored).await;
+        }
+        for left in waiting {
+            self.dispatcher.resume(left).await;
+        }
+        events
+    }
+
     /// Routes one event.
     pub async fn take(&self, stored: StoredEvent) {
         let id = EventId(stored.id.0);
@@ -84,15 +118,17 @@ impl Router {
         }
         let open = OpenEvent::new(id, alerts.len());
         for alert in alerts {
-            self.dispatcher.offer(Job {
+            let job = Job {
                 event: Arc::clone(&event),
                 event_id: id,
                 accepted_at: stored.at,
                 alert_uid: alert.uid.as_str().into(),
-                provider: provider_of(alert),
+                provider: provider_of(alert).into(),
                 attempts: 0,
                 open: Some(Arc::clone(&open)),
-            });
+                passes: false,
+            };
+            self.dispatcher.offer(job).await;
         }
     }
 

@@ -1,10 +1,11 @@
 //! The way in: three listeners that speak plain HTTP/1.1, and what each answers.
 //!
 //! [`events()`] takes events and is the only place that chooses the status an emitter sees; [`health()`] and
-//! [`metrics()`] answer the kubelet and Prometheus. [`Listener`] opens sockets, [`serve()`] runs connections with limits
+//! [`metrics()`] answer the kubelet and Prometheus, [`admin()`] the person who runs Herald, through a Unix socket. [`Listener`] opens sockets, [`serve()`] runs connections with limits
 //! on headers, time and number. Nothing here knows Alerts, Providers, modules or the way out; the journal is behind
 //! [`Keeper`].
 
+mod admin;
 mod connections;
 mod events;
 mod health;
@@ -16,6 +17,7 @@ mod throttle;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{AdminSocket, BindSocketError, ListModules, SOCKET, connectable, router as admin};
 pub use connections::{ConnectionSettings, serve, serve_with};
 pub use events::{EventSettings, Keeper, Kept, NotKept, router as events};
 pub use health::{Readiness, router as health};

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 pub use logging::{InitError, LogEncoding, init};
-pub use metrics::Metrics;
+pub use metrics::{JournalNumbers, Metrics};
 
 /// Prints an error and its causes once each: `cannot keep the event: the disk is full: os error 28`.
 ///

@@ -13,6 +13,12 @@ use crate::secret::{SecretText, SecretValues};
 /// How long an attempt may take when `spec.timeout` is unset.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The annotation that says how many attempts may be under way to a Provider at a time.
+pub const CONCURRENCY: &str = "herald.dev/concurrency";
+
+/// The most attempts under way to one Provider that can be set.
+pub const MAX_CONCURRENCY: u8 = 64;
+
 /// One Provider with what its references led to.
 pub struct Provider {
     /// Its namespace.
@@ -32,6 +38,8 @@ pub struct Provider {
     pub address: String,
     /// How long one attempt may take.
     pub timeout: Duration,
+    /// How many attempts may be under way to it at a time, where it says so itself.
+    pub concurrency: Option<u8>,
     /// Whether nothing is to be sent.
     pub suspend: bool,
     /// What its Secret holds.
@@ -106,6 +114,23 @@ impl fmt::Debug for Provider {
             .field("problems", &self.problems)
             .field("generation", &self.generation)
             .finish_non_exhaustive()
+    }
+}
+
+/// Why a text is no number of attempts under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a number from 1 to {MAX_CONCURRENCY}, such as 8")]
+pub struct ParseConcurrencyError;
+
+/// Reads how many attempts may be under way at a time.
+///
+/// # Errors
+///
+/// When it is no number from 1 to [`MAX_CONCURRENCY`].
+pub fn parse_concurrency(text: &str) -> Result<u8, ParseConcurrencyError> {
+    match text.parse() {
+        Ok(number @ 1..=MAX_CONCURRENCY) => Ok(number),
+        _ => Err(ParseConcurrencyError),
     }
 }
 

@@ -68,6 +68,12 @@ impl RetryPolicy {
         Duration::from_nanos_u128(jittered)
     }
 
+    /// How long an event lives.
+    #[must_use]
+    pub fn life(&self, is_error: bool) -> Duration {
+        if is_error { self.life_error } else { self.life_info }
+    }
+
     /// When to try again after attempt number `attempt`, which ended at `now`.
     ///
     /// A receiver's `hint` is obeyed exactly up to `hint_max`; a hint of zero says nothing and leaves it to the back-off.
@@ -84,7 +90,7 @@ impl RetryPolicy {
         jitter: f64,
     ) -> Next {
         let hint = hint.filter(|hint| !hint.is_zero()).map(|hint| hint.min(self.hint_max));
-        let life = if is_error { self.life_error } else { self.life_info };
+        let life = self.life(is_error);
         let end = later(accepted_at, life);
         let at = later(now, hint.unwrap_or_else(|| self.backoff(attempt, jitter)));
         if at <= end || (hint.is_some() && now < end) { Next::At(at) } else { Next::LifeEnded }

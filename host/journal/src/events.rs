@@ -100,6 +100,21 @@ impl Events {
         }
     }
 
+    /// The next event of those that the last run left; nothing once all of them were taken.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn recv_recovered(&mut self) -> Option<StoredEvent> {
+        loop {
+            if self.ready.front().is_some_and(|event| event.recovered) {
+                return self.ready.pop_front();
+            }
+            if self.n_recovered == 0 {
+                return None;
+            }
+            self.read().await?;
+        }
+    }
+
     /// Takes what follows as well, so that one read serves many.
     fn collect(&mut self, first: EventId) {
         self.unread.push_back(first);

@@ -3,17 +3,20 @@
 mod docs;
 mod page;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::instance::Instance;
 use super::modules_dir::ModuleFlags;
 use super::{Failed, Output, print};
-use crate::modules::Loaded;
 
 /// List the provider types and the modules that serve them.
 ///
 /// For each type: what it is for, what its module may see beyond the delivery, the hosts that it reaches besides the
-/// Provider's address, the secrets that it places and where, its size in bytes and its digest.
+/// Provider's address, the secrets that it places and where, its size in bytes and its digest. With --data-dir it is asked
+/// of the instance that runs there.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Modules {
@@ -32,6 +35,9 @@ enum Command {
 struct List {
     #[command(flatten)]
     modules: ModuleFlags,
+    /// Ask the instance that runs on this data folder: those of its modules that are loaded, as they are now.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["modules_dir", "module_grant"])]
+    data_dir: Option<PathBuf>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -48,49 +54,23 @@ impl Modules {
 
 impl List {
     async fn run(self) -> Result<(), Failed> {
-        let modules = self.modules.load_all().await?.all();
-        match self.output {
-            Output::Json => {
-                let all: Vec<Value> = modules.iter().map(|module| described(module)).collect();
-                print(format_args!("{:#}", json!(all)));
-            }
-            Output::Text => {
-                for module in modules {
-                    print(text(&described(&module)));
+        let modules: Vec<Value> = match &self.data_dir {
+            Some(dir) => match Instance::of(dir).await? {
+                Some(mut instance) => instance.get("/v1/modules").await?,
+                None => {
+                    return Err(Failed::Run(format!("no instance runs on {}", dir.display())));
                 }
+            },
+            None => {
+                self.modules.load_all().await?.all().iter().map(|one| one.described()).collect()
             }
+        };
+        match self.output {
+            Output::Json => print(format_args!("{:#}", json!(modules))),
+            Output::Text => modules.iter().for_each(|module| print(text(module))),
         }
         Ok(())
     }
-}
-
-fn described(loaded: &Loaded) -> Value {
-    let module = &loaded.module;
-    let description = module.description();
-    let permissions: Vec<_> =
-        module.permissions().iter().map(|permission| permission.name()).collect();
-    let secrets: Vec<String> = description
-        .secrets
-        .iter()
-        .map(|placement| {
-            let places: Vec<String> =
-                placement.places.iter().map(|place| place.to_string()).collect();
-            format!("{} ({})", placement.key, places.join(", "))
-        })
-        .collect();
-    json!({
-        "type": loaded.kind,
-        "summary": description.summary,
-        "purpose": description.purpose.name(),
-        "source": loaded.source.name(),
-        "interface": module.interface(),
-        "permissions": permissions,
-        "hosts": description.hosts,
-        "secrets": secrets,
-        "credentials": description.credentials,
-        "size": module.size(),
-        "digest": module.digest(),
-    })
 }
 
 fn text(described: &Value) -> String {

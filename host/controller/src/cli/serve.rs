@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::delivery_flags::DeliveryFlags;
+use super::growth::GrowthFlags;
 use super::modules_dir::ModuleFlags;
 use super::{Failed, duration, environment};
 use crate::app::{self, Config, ServeError};
@@ -14,8 +16,8 @@ use crate::telemetry::{self, LogEncoding};
 /// Take events and deliver them.
 ///
 /// Reads every *.yaml and *.yml file under --config-dir and follows changes to them. An event is answered 202 only after
-/// it is on disk; until it is delivered it is tried again, for 6 hours (severity error: 72 hours). SIGTERM or Ctrl-C
-/// ends the service after the attempts under way; the rest goes on at the next start.
+/// it is on disk; until it is delivered it is tried again, for hours. SIGTERM or Ctrl-C ends the service after the attempts
+/// under way; the rest goes on at the next start.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 after a clean stop, 1 when it cannot start or go on, 64 when a flag or a manifest is wrong."
@@ -41,6 +43,8 @@ pub(super) struct Serve {
     /// How long an identical event is answered 429 instead of being delivered again; 0 turns that off.
     #[arg(long, value_name = "DURATION", env = "HERALD_RATE_LIMIT_INTERVAL", default_value = "5m", value_parser = duration::parse)]
     rate_limit_interval: Duration,
+    #[command(flatten)]
+    growth: GrowthFlags,
     /// Let Providers reach this machine itself (127.0.0.0/8, ::1). Meant for trying things out.
     #[arg(long, env = "HERALD_ALLOW_LOOPBACK")]
     allow_loopback: bool,
@@ -58,6 +62,8 @@ pub(super) struct Serve {
     /// Of other crates only warnings and errors are written, whatever the level: they may log addresses and headers.
     #[arg(long, value_name = "FILTER", env = "HERALD_LOG_LEVEL", default_value = "info")]
     log_level: String,
+    #[command(flatten)]
+    deliveries: DeliveryFlags,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -73,6 +79,7 @@ impl Serve {
             Encoding::Json => LogEncoding::Json,
         };
         telemetry::init(encoding, &self.log_level).map_err(|err| Failed::usage(&err))?;
+        let (deliveries, retry) = self.deliveries.read()?;
         let config = Config {
             config_dir: self.config_dir,
             modules: self.modules.into_folder(),
@@ -81,8 +88,11 @@ impl Serve {
             health_addr: self.health_addr,
             metrics_addr: self.metrics_addr,
             rate_limit_interval: self.rate_limit_interval,
+            journal: self.growth.settings(self.rate_limit_interval),
             allow_loopback: self.allow_loopback,
             no_cross_namespace_refs: self.no_cross_namespace_refs,
+            deliveries,
+            retry,
             shutdown_grace: self.shutdown_grace,
             environment: environment::read(),
         };
@@ -96,6 +106,7 @@ impl Serve {
             | ServeError::Transport(_)
             | ServeError::Listen(_)
             | ServeError::Addresses { .. }
+            | ServeError::Socket(_)
             | ServeError::Signals(_) => Failed::run(&err),
         })
     }

@@ -1,27 +1,26 @@
 //! One attempt: the module says what to send, egress sends it, and the answer is judged.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::time::Duration;
 
 use herald_core::alert::Alert;
 use herald_core::delivery::{DeliveryId, JournalId};
 use herald_core::event::Event;
 use herald_core::formatter::{
-    Action, Conclusion, Delivery, Failure, Outcome as Said, Purpose, Request, Response,
+    Action, Conclusion, Delivery, Outcome as Said, Purpose, Request, Response,
 };
 use herald_core::provider::Provider;
-use herald_core::retry::{self, Verdict};
 use herald_core::{commit_status, metadata, skip};
 use herald_engine::CallError;
 use herald_journal::RememberKey;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::waiting::Condition;
-use super::{Job, Memory, ModuleFailure, Outcome, Report};
+use super::failure::{Unanswered, judged, not_prepared, refusal, retry};
+use super::{Contact, Job, Memory, ModuleFailure, Outcome, Report};
 use crate::catalog::{CatalogStore, ProviderKey};
-use crate::credentials::{Asking, CredentialError, Credentials, ObtainError};
-use crate::egress::{Draft, Mask, PrepareError, SendError, Transport, Unauthorized, prepare};
+use crate::credentials::{Asking, Credentials};
+use crate::egress::{Draft, Mask, Transport, Unauthorized, prepare};
 use crate::modules::{Loaded, Modules, disclosure};
 use crate::telemetry::report;
 
@@ -72,15 +71,16 @@ impl<T: Transport> Attempts<T> {
         Self { catalog, modules, transport, credentials, memory, journal, options }
     }
 
-    /// What an attempt for this Provider would depend on now.
-    pub(super) fn condition(&self, key: &ProviderKey) -> Condition {
+    /// What an attempt for this Provider would depend on now, as a number that differs after a change of it: the Provider
+    /// with its Secrets, and the module for its type.
+    pub(super) fn condition(&self, key: &ProviderKey) -> u64 {
         let catalog = self.catalog.load();
         let provider = catalog.provider(key);
         let module = provider.and_then(|provider| self.modules.get(&provider.kind));
-        Condition {
-            provider: provider.map(|provider| provider.generation),
-            module: module.map(|loaded| loaded.module.digest().to_owned()),
-        }
+        let mut hasher = DefaultHasher::new();
+        provider.map(|provider| provider.generation).hash(&mut hasher);
+        module.as_ref().map(|loaded| loaded.module.digest()).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Makes one attempt. It never fails: whatever goes wrong is an outcome.
@@ -100,8 +100,14 @@ impl<T: Transport> Attempts<T> {
         };
         result.kind.clone_from(&provider.kind);
         let mask = self.modules.mask(provider);
-        let mut attempt =
-            Attempt { provider, mask, status: None, remember: None, module_failure: None };
+        let mut attempt = Attempt {
+            provider,
+            mask,
+            contact: Contact::None,
+            status: None,
+            remember: None,
+            module_failure: None,
+        };
         let outcome = match self.begin(job, alert, provider, now) {
             Ok((module, delivery)) => {
                 module.module.revision().clone_into(&mut result.revision);
@@ -110,6 +116,7 @@ impl<T: Transport> Attempts<T> {
             Err(ended) => ended,
         };
         result.outcome = attempt.masked(outcome);
+        result.contact = attempt.contact;
         result.status = attempt.status;
         result.remember = attempt.remember;
         result.module_failure = attempt.module_failure;
@@ -252,11 +259,11 @@ impl<T: Transport> Attempts<T> {
         let provider = attempt.provider;
         let draft = prepare(request, module.module.description(), provider)
             .map_err(|err| not_prepared(&err))?;
-        let response = match draft {
+        let answered = match draft {
             Draft::Whole(prepared) => {
                 let within = deadline.saturating_duration_since(Instant::now());
                 let sent = self.transport.send(provider, prepared, within).await;
-                sent.map_err(|err| not_sent(&err))?
+                sent.map_err(Unanswered::Send)
             }
             Draft::Lacking { credential, request } => {
                 let asking = Asking {
@@ -268,9 +275,17 @@ impl<T: Transport> Attempts<T> {
                     now,
                     deadline,
                 };
-                self.authorized(&credential, &request, &asking).await?
+                self.authorized(&credential, &request, &asking).await
             }
         };
+        let response = match answered {
+            Ok(response) => response,
+            Err(unanswered) => {
+                attempt.contact = unanswered.contact();
+                return Err(unanswered.outcome());
+            }
+        };
+        attempt.contact = Contact::of(&response, now);
         attempt.status = Some(response.status);
         Ok(attempt.mask.response(response))
     }
@@ -282,18 +297,18 @@ impl<T: Transport> Attempts<T> {
         credential: &str,
         request: &Unauthorized,
         asking: &Asking<'_, T>,
-    ) -> Result<Response, Outcome> {
+    ) -> Result<Response, Unanswered> {
         let mut is_second = false;
         loop {
             let authorization = self
                 .credentials
                 .authorization(credential, asking)
                 .await
-                .map_err(|err| not_obtained(&err))?;
+                .map_err(Unanswered::Obtain)?;
             let request = request.authorized(authorization.value());
             let within = asking.deadline.saturating_duration_since(Instant::now());
             let sent = self.transport.send(asking.provider, request, within).await;
-            let response = sent.map_err(|err| not_sent(&err))?;
+            let response = sent.map_err(Unanswered::Send)?;
             let again = response.status == 401
                 && !is_second
                 && self.credentials.refused(&authorization, asking.now).await;
@@ -309,6 +324,7 @@ impl<T: Transport> Attempts<T> {
 struct Attempt<'a> {
     provider: &'a Provider,
     mask: Arc<Mask>,
+    contact: Contact,
     status: Option<u16>,
     remember: Option<(RememberKey, String)>,
     module_failure: Option<ModuleFailure>,
@@ -385,88 +401,5 @@ fn commit_status(event: &Event, alert: &Alert, provider: &Provider) -> Result<St
         Some(expr) => expr
             .evaluate(&event.to_json(), &alert.json, &provider.json)
             .map_err(|err| Outcome::Dead(format!("spec.commitStatusExpr: {}", report(&err)))),
-    }
-}
-
-fn retry(reason: String) -> Outcome {
-    Outcome::Retry { after: None, reason }
-}
-
-fn judged(response: &Response, now: Timestamp) -> Outcome {
-    match retry::judge(response, now) {
-        Verdict::Delivered => Outcome::Delivered,
-        Verdict::Accepted => Outcome::Accepted,
-        Verdict::Retry { after, reason } => Outcome::Retry { after, reason },
-        Verdict::Misconfigured(reason) => Outcome::Misconfigured(reason),
-        Verdict::Rejected(reason) => Outcome::Dead(reason),
-    }
-}
-
-/// A module that names no time leaves it to what the last answer says.
-fn refusal(failure: Failure, delivery: &Delivery) -> Outcome {
-    match failure {
-        Failure::Misconfigured(reason) => Outcome::Misconfigured(reason),
-        Failure::Unsendable(reason) | Failure::Rejected(reason) => Outcome::Dead(reason),
-        Failure::Later(postponement) => Outcome::Retry {
-            after: postponement.after.map(|seconds| Duration::from_secs(seconds.into())).or_else(
-                || {
-                    let last = delivery.responses.last()?;
-                    retry::retry_after(last, delivery.now)
-                },
-            ),
-            reason: postponement.reason,
-        },
-    }
-}
-
-/// What only the Provider's owner can mend waits for them; what the module did wrong waits for a better module.
-fn not_prepared(err: &PrepareError) -> Outcome {
-    let text = report(err);
-    match err {
-        PrepareError::NoUrl
-        | PrepareError::NotNats
-        | PrepareError::Address(_)
-        | PrepareError::MissingSecret(_)
-        | PrepareError::NotBase64(_)
-        | PrepareError::NotText(_)
-        | PrepareError::EmptyKey
-        | PrepareError::BodyInBody
-        | PrepareError::HeaderValue(_) => Outcome::Misconfigured(text),
-        PrepareError::Method(_)
-        | PrepareError::Subject
-        | PrepareError::DotSegment
-        | PrepareError::UndeclaredSite(_)
-        | PrepareError::Header(_)
-        | PrepareError::TooManyHeaders
-        | PrepareError::TooLong
-        | PrepareError::TooMuch
-        | PrepareError::Undeclared { .. }
-        | PrepareError::Credential(_) => retry(text),
-    }
-}
-
-fn not_sent(err: &SendError) -> Outcome {
-    let text = report(err);
-    if err.is_misconfiguration() {
-        Outcome::Misconfigured(text)
-    } else if err.is_final() {
-        Outcome::Dead(text)
-    } else {
-        retry(text)
-    }
-}
-
-fn not_obtained(err: &CredentialError) -> Outcome {
-    let text = report(err);
-    match err {
-        CredentialError::Unknown(_) => Outcome::Misconfigured(text),
-        // Another module may ask for it where it belongs.
-        CredentialError::Audience { .. } => retry(text),
-        CredentialError::Obtain { failure, .. } => match &**failure {
-            ObtainError::Misconfigured(_) => Outcome::Misconfigured(text),
-            ObtainError::Later { after, .. } => Outcome::Retry { after: *after, reason: text },
-            ObtainError::Send(err) if err.is_misconfiguration() => Outcome::Misconfigured(text),
-            ObtainError::Send(_) => retry(text),
-        },
     }
 }

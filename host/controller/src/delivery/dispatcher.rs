@@ -1,55 +1,72 @@
-//! Decides when each delivery is attempted: one task owns all lanes and everything that waits.
+//! Decides when each delivery is attempted: one task owns the lanes of all Providers and wakes them when something is due.
 //!
-//! Attempts run as tasks of their own and report back. What waits is loaded from the journal when it is due, so that an
-//! hour-long outage of a receiver costs memory for identities only.
+//! Attempts run as tasks of their own and report back. What waits is loaded from the journal when it is its turn, so that
+//! an hour-long outage of a receiver costs memory for identities only.
 
-use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
+mod lanes;
+mod names;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use herald_core::intake;
-use herald_journal::{Journal, WaitingRow};
+use herald_journal::{EventId, WaitingRow};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::lane::Lane;
-use super::record::Fate;
-use super::waiting::{Parked, Waiting};
-use super::{Attempts, Job, ObjectKey, Outcome, Recorder, Report};
+use super::breaker::Change;
+use super::lane::Obstacle;
+use super::order::{Begun, Entry, Key, ObjectId, Tried};
+use super::room::Room;
+use super::work::{Done, Work};
+use super::{Attempts, Job, Recorder};
 use crate::catalog::ProviderKey;
+use crate::clock::Clock;
 use crate::egress::Transport;
-use crate::telemetry::{Metrics, report};
+use crate::telemetry::report;
+use lanes::{Lanes, Slot, Totals};
+use names::Names;
 
-/// How long to wait before the journal is asked again for an event that could not be read.
-const REREAD: Duration = Duration::from_secs(5);
+/// So many deliveries may wait to be taken over by the dispatcher's task; whoever offers one more waits.
+const INBOX: usize = 1024;
+
+/// So many attempts may be under way in all. From there on each Provider has one at a time, so that many that hang leave a
+/// place to every other.
+const MAX_RUNNING: usize = 1024;
+
+/// So many bytes of the texts of events are kept in memory for deliveries that wait for a place; the events of the rest are
+/// read from the journal when it is their turn.
+const MAX_HELD_BYTES: usize = 8 << 20;
 
 /// How deliveries are paced.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The most attempts under way to one Provider.
+    /// The most attempts under way to one Provider that does not set it itself.
     pub concurrency: usize,
+    /// How long a delivery waits for an earlier one about its object that is tried again.
+    pub order_patience: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { concurrency: 8 }
+        Self { concurrency: 8, order_patience: Duration::from_secs(600) }
     }
 }
 
 /// The door to the dispatcher's task.
 #[derive(Clone)]
 pub struct Dispatcher {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
 }
 
 enum Command {
     Offer(Job),
     Resume(WaitingRow),
-    Finished { provider: ProviderKey, object: ObjectKey, again: Option<(Timestamp, Parked)> },
-    Unreadable(Parked),
+    /// By event and Alert.
+    Discard(Vec<(EventId, Arc<str>)>),
     Drain(oneshot::Sender<()>),
+    /// How many tasks have not reported yet.
+    #[cfg(test)]
+    Count(oneshot::Sender<usize>),
 }
 
 impl Dispatcher {
@@ -58,80 +75,101 @@ impl Dispatcher {
         attempts: Arc<Attempts<T>>,
         recorder: Arc<Recorder>,
         settings: Settings,
+        clock: Clock,
     ) -> Self {
-        let (commands, inbox) = mpsc::unbounded_channel();
+        let (commands, inbox) = mpsc::channel(INBOX);
+        let (done, reports) = mpsc::unbounded_channel();
         let catalog = attempts.catalog.subscribe();
         let modules = attempts.modules.subscribe();
         let actor = Actor {
-            metrics: recorder.metrics.clone(),
-            attempts,
-            recorder,
+            work: Arc::new(Work { attempts, recorder, clock, done }),
             settings,
-            lanes: HashMap::new(),
-            waiting: Waiting::default(),
+            lanes: Lanes::default(),
+            alerts: Names::default(),
+            room: Room::of_bytes(MAX_HELD_BYTES),
             running: 0,
+            ending: 0,
+            shown: Totals::default(),
             draining: None,
-            commands: commands.clone(),
         };
-        tokio::spawn(actor.run(inbox, catalog, modules));
+        tokio::spawn(actor.run(inbox, reports, catalog, modules));
         Self { commands }
     }
 
-    /// A delivery that may be attempted now.
-    pub fn offer(&self, job: Job) {
-        self.tell(Command::Offer(job));
+    /// A new delivery.
+    pub async fn offer(&self, job: Job) {
+        self.tell(Command::Offer(job)).await;
     }
 
-    /// A delivery that waited when the process ended.
-    pub fn resume(&self, row: WaitingRow) {
-        self.tell(Command::Resume(row));
+    /// A delivery that waited when the process ended, or that a person wants to be attempted now.
+    pub async fn resume(&self, row: WaitingRow) {
+        self.tell(Command::Resume(row)).await;
+    }
+
+    /// Deliveries that are to be forgotten, by event and Alert. What is under way for one of them is not ended.
+    pub async fn discard(&self, deliveries: Vec<(EventId, Arc<str>)>) {
+        self.tell(Command::Discard(deliveries)).await;
     }
 
     /// Starts no more attempts and waits for those under way, at most `grace`. Whether all of them ended.
     pub async fn drain(&self, grace: Duration) -> bool {
         let (done, ended) = oneshot::channel();
-        self.tell(Command::Drain(done));
+        self.tell(Command::Drain(done)).await;
         tokio::time::timeout(grace, ended).await.is_ok()
     }
 
-    fn tell(&self, command: Command) {
+    /// How many tasks have not reported yet once all that was told before is taken in.
+    #[cfg(test)]
+    pub(super) async fn count(&self) -> usize {
+        let (count, counted) = oneshot::channel();
+        self.tell(Command::Count(count)).await;
+        counted.await.unwrap()
+    }
+
+    async fn tell(&self, command: Command) {
         // The task ends with the process; what it did not do is in the journal.
-        drop(self.commands.send(command));
+        drop(self.commands.send(command).await);
     }
 }
 
 struct Actor<T> {
-    attempts: Arc<Attempts<T>>,
-    recorder: Arc<Recorder>,
-    metrics: Metrics,
+    work: Arc<Work<T>>,
     settings: Settings,
-    lanes: HashMap<ProviderKey, Lane>,
-    waiting: Waiting,
+    lanes: Lanes,
+    alerts: Names,
+    room: Room,
     running: usize,
+    /// Deliveries whose end is being written down.
+    ending: usize,
+    /// What metrics show.
+    shown: Totals,
     draining: Option<oneshot::Sender<()>>,
-    commands: mpsc::UnboundedSender<Command>,
 }
 
 impl<T: Transport + 'static> Actor<T> {
     async fn run(
         mut self,
-        mut inbox: mpsc::UnboundedReceiver<Command>,
+        mut inbox: mpsc::Receiver<Command>,
+        mut reports: mpsc::UnboundedReceiver<Done>,
         mut catalog: watch::Receiver<u64>,
         mut modules: watch::Receiver<u64>,
     ) {
         loop {
-            let next_due = self.waiting.next_due();
+            let next = self.lanes.next_alarm().filter(|_| self.draining.is_none());
+            let clock = self.work.clock.clone();
             tokio::select! {
+                // Ends make room; a flood of new work must not keep them waiting.
+                biased;
+                Some(done) = reports.recv() => self.done(done),
+                Ok(()) = catalog.changed() => self.changed(),
+                Ok(()) = modules.changed() => self.changed(),
+                () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => self.wake(),
                 command = inbox.recv() => match command {
                     Some(command) => self.handle(command),
                     None => return,
                 },
-                () = sleep_until(next_due), if next_due.is_some() => self.wake_due(),
-                Ok(()) = catalog.changed() => self.wake_changed(),
-                Ok(()) = modules.changed() => self.wake_changed(),
             }
-            self.metrics.waiting(self.waiting.len());
-            if self.running == 0
+            if self.running + self.ending == 0
                 && let Some(drained) = self.draining.take()
             {
                 // Whoever waits for it may have given up.
@@ -143,168 +181,228 @@ impl<T: Transport + 'static> Actor<T> {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Offer(job) => {
-                let provider = job.provider.clone();
-                self.lanes.entry(provider.clone()).or_default().offer(job);
-                self.advance(&provider);
-            }
-            Command::Resume(row) => self.resume(row),
-            Command::Finished { provider, object, again } => {
-                self.running -= 1;
-                if let Some((due, parked)) = again {
-                    // The change that it waits for may have come while the attempt was under way.
-                    match &parked.failed_with {
-                        Some(then) if *then != self.attempts.condition(&parked.provider) => {
-                            self.wake(parked)
-                        }
-                        _ => self.waiting.park(due, parked),
-                    }
-                }
-                if let Some(lane) = self.lanes.get_mut(&provider) {
-                    lane.finish(&object);
-                }
-                self.advance(&provider);
-            }
-            Command::Unreadable(parked) => self.waiting.park(Timestamp::now() + REREAD, parked),
+            Command::Offer(job) => self.offer(job),
+            Command::Resume(row) => self.resume(&row),
+            Command::Discard(deliveries) => self.discard(&deliveries),
             Command::Drain(done) => self.draining = Some(done),
+            #[cfg(test)]
+            Command::Count(count) => count.send(self.running + self.ending).unwrap(),
         }
     }
 
-    /// A row without a due time waited for a change, which may have come while the process was away.
-    fn resume(&mut self, row: WaitingRow) {
-        let Ok(provider) = row.provider.parse() else {
-            tracing::error!(
-                event.id = row.event.0,
-                "a delivery in the journal names no Provider: {:?}",
-                row.provider
-            );
-            return;
-        };
-        let parked = Parked {
-            event_id: herald_core::delivery::EventId(row.event.0),
-            alert_uid: row.alert,
-            provider,
-            attempts: row.attempts,
-            failed_with: None,
-        };
-        self.waiting.park(row.due.unwrap_or_else(Timestamp::now), parked);
-    }
-
-    /// Starts what may run for this Provider.
-    fn advance(&mut self, provider: &ProviderKey) {
-        let Some(lane) = self.lanes.get_mut(provider) else { return };
-        if self.draining.is_none() {
-            while let Some(job) = lane.start(self.settings.concurrency) {
-                self.running += 1;
-                let (attempts, recorder) = (Arc::clone(&self.attempts), Arc::clone(&self.recorder));
-                tokio::spawn(attempt(attempts, recorder, job, self.commands.clone()));
+    fn offer(&mut self, job: Job) {
+        let now = self.work.clock.now();
+        let object = ObjectId::of(&job.object().to_string());
+        let alert = self.alerts.number(&job.alert_uid);
+        let slot = self.slot(&job.provider);
+        let provider = Arc::clone(&slot.provider);
+        let obstacle = slot.lane.obstacle(object, now);
+        let paused_until = slot.lane.paused_until(now);
+        let life = self.work.recorder.policy.life(job.event.is_error());
+        let key = Key { object, event: job.event_id.0, alert };
+        let mut entry = Entry::new(job.attempts, job.accepted_at, life);
+        match obstacle {
+            Some(obstacle) => {
+                let due = paused_until.filter(|_| obstacle == Obstacle::Pace);
+                let catalog = self.work.attempts.catalog.load();
+                let alert = catalog.alerts.get(&job.alert_uid);
+                let alert = alert.map(|alert| format!("{}/{}", alert.namespace, alert.name));
+                self.work.recorder.hold(&job, alert.unwrap_or_default(), obstacle, due, now);
+            }
+            None => {
+                entry.event = self.room.keep(job.event);
+                entry.open = job.open;
             }
         }
-        if lane.is_idle() {
-            self.lanes.remove(provider);
+        self.insert(&provider, key, entry, now);
+    }
+
+    /// A row without a due time waited for a change, which may have come while the process was away, or for its turn.
+    fn resume(&mut self, row: &WaitingRow) {
+        let now = self.work.clock.now();
+        let provider: ProviderKey = match row.provider.parse() {
+            Ok(provider) => provider,
+            Err(err) => {
+                tracing::error!(
+                    event.id = row.event.0,
+                    "a delivery in the journal names no Provider: {:?}: {}",
+                    row.provider,
+                    report(&err)
+                );
+                return;
+            }
+        };
+        let provider = Arc::clone(&self.slot(&Arc::new(provider)).provider);
+        // A Herald that did not keep objects wrote none; its deliveries have no order then.
+        let object = match &*row.object {
+            "" => ObjectId::of(&row.event.to_string()),
+            object => ObjectId::of(object),
+        };
+        let key = Key { object, event: row.event.0, alert: self.alerts.number(&row.alert) };
+        // What a person asks for again begins a new life. Until its event is read it may be the shorter one.
+        let begins = row.replayed.map_or(row.accepted_at, |replayed| replayed.max(row.accepted_at));
+        let policy = &self.work.recorder.policy;
+        let life = policy.life_info.min(policy.life_error);
+        let mut entry = Entry::new(row.attempts, begins, life);
+        if let Some(due) = row.due.filter(|due| *due > now) {
+            entry.tried = Some(Box::new(Tried {
+                due,
+                first_failed: row.at,
+                // Whether the receiver asked for it is not known any more.
+                hinted: true,
+                blames_receiver: true,
+                condition: None,
+            }));
+        }
+        self.insert(&provider, key, entry, now);
+    }
+
+    fn insert(&mut self, provider: &Arc<ProviderKey>, key: Key, entry: Entry, now: Timestamp) {
+        if let Some(slot) = self.lanes.get_mut(provider) {
+            slot.lane.insert(key, entry, now);
+        }
+        self.advance(provider);
+    }
+
+    fn discard(&mut self, deliveries: &[(EventId, Arc<str>)]) {
+        let now = self.work.clock.now();
+        let unwanted = deliveries
+            .iter()
+            .filter_map(|(event, alert)| Some((event.0, self.alerts.find(alert)?)))
+            .collect();
+        for provider in self.lanes.discard(&unwanted, now) {
+            self.advance(&provider);
         }
     }
 
-    fn wake_due(&mut self) {
-        let now = Timestamp::now();
-        while let Some(parked) = self.waiting.pop_due(now) {
-            self.wake(parked);
+    fn done(&mut self, done: Done) {
+        let Done { provider, ended, was_attempt, kind, failure } = done;
+        let now = self.work.clock.now();
+        if was_attempt {
+            self.running -= 1;
+        } else {
+            self.ending -= 1;
+        }
+        if let Some(slot) = self.lanes.get_mut(&provider) {
+            let change = slot.lane.finish(ended, now, fastrand::f64());
+            if let Some(failure) = failure {
+                slot.failure = failure.into();
+            }
+            match change {
+                Some(Change::Opened(until)) => {
+                    self.work.recorder.metrics.breaker_opened(&kind);
+                    tracing::warn!(%provider, %until, reason = %slot.failure, "the receiver fails: its deliveries wait");
+                    self.end_overdue(&provider, now);
+                }
+                Some(Change::StillOpen(until)) => {
+                    tracing::debug!(%provider, %until, reason = %slot.failure, "the receiver still fails");
+                    self.end_overdue(&provider, now);
+                }
+                Some(Change::Closed) => {
+                    tracing::info!(%provider, "the receiver answers again: its deliveries go on");
+                }
+                None => {}
+            }
+        }
+        self.advance(&provider);
+        while self.running < MAX_RUNNING
+            && let Some(waiting) = self.lanes.pop_crowded_out()
+        {
+            self.advance(&waiting);
         }
     }
 
-    fn wake_changed(&mut self) {
-        for parked in self.waiting.pop_changed(|provider| self.attempts.condition(provider)) {
-            self.wake(parked);
+    /// The receiver has been failing for long enough that deliveries may have outlived their life.
+    fn end_overdue(&mut self, provider: &Arc<ProviderKey>, now: Timestamp) {
+        let Some(slot) = self.lanes.get_mut(provider) else { return };
+        let overdue: Vec<_> = slot
+            .lane
+            .overdue(now)
+            .into_iter()
+            .map(|overdue| {
+                let alert = self.alerts.name(overdue.key.alert);
+                (overdue, alert)
+            })
+            .collect();
+        if !overdue.is_empty() {
+            self.ending += overdue.len();
+            let failure = Arc::clone(&slot.failure);
+            tokio::spawn(Arc::clone(&self.work).end(Arc::clone(provider), overdue, failure));
         }
     }
 
-    fn wake(&self, parked: Parked) {
-        tokio::spawn(load(self.recorder.journal.clone(), parked, self.commands.clone()));
+    /// Starts what may run for this Provider, and sets its alarm for the rest.
+    fn advance(&mut self, provider: &Arc<ProviderKey>) {
+        let now = self.work.clock.now();
+        let Some(slot) = self.lanes.get_mut(provider) else { return };
+        if self.draining.is_none() {
+            let mut is_crowded = self.running >= MAX_RUNNING;
+            while let Some(begun) = slot.lane.start(now, is_crowded) {
+                self.running += 1;
+                if begun.passes {
+                    log_passing(&begun, provider);
+                }
+                let alert = self.alerts.name(begun.key.alert);
+                let work = Arc::clone(&self.work);
+                tokio::spawn(work.attempt(begun, Arc::clone(provider), alert));
+                is_crowded = self.running >= MAX_RUNNING;
+            }
+            slot.is_crowded_out = is_crowded && slot.lane.n_waiting() > 0;
+        }
+        let totals = self.lanes.settle(provider, now);
+        if totals != std::mem::replace(&mut self.shown, totals) {
+            self.work.recorder.metrics.waiting(totals.waiting);
+            self.work.recorder.metrics.breakers(totals.open, totals.half_open);
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = self.work.clock.now();
+        for provider in self.lanes.pop_due(now) {
+            self.advance(&provider);
+        }
+    }
+
+    /// Providers, Secrets or modules changed.
+    fn changed(&mut self) {
+        let now = self.work.clock.now();
+        for provider in self.lanes.providers() {
+            let places = self.places(&provider);
+            let condition = self.work.attempts.condition(&provider);
+            if let Some(slot) = self.lanes.get_mut(&provider) {
+                slot.lane.set_places(places);
+                if std::mem::replace(&mut slot.condition, condition) != condition {
+                    slot.lane.change(condition, now);
+                }
+            }
+            self.advance(&provider);
+        }
+    }
+
+    fn slot(&mut self, provider: &Arc<ProviderKey>) -> &mut Slot {
+        if self.lanes.get_mut(provider).is_none() {
+            let condition = self.work.attempts.condition(provider);
+            let places = self.places(provider);
+            let lane = super::lane::Lane::new(places, self.settings.order_patience);
+            self.lanes.insert(Slot::new(Arc::clone(provider), lane, condition));
+        }
+        self.lanes.get_mut(provider).expect("it was put there just now")
+    }
+
+    fn places(&self, provider: &ProviderKey) -> usize {
+        let catalog = self.work.attempts.catalog.load();
+        let own = catalog.provider(provider).and_then(|provider| provider.concurrency);
+        own.map_or(self.settings.concurrency, usize::from).max(1)
     }
 }
 
-/// Reads the event of a delivery that is due, and offers it.
-async fn load(journal: Journal, parked: Parked, commands: mpsc::UnboundedSender<Command>) {
-    let stored = match journal.event(herald_journal::EventId(parked.event_id.0)).await {
-        Ok(Some(stored)) => stored,
-        Ok(None) => {
-            tracing::error!(
-                event.id = parked.event_id.0,
-                "the journal no longer has the event of a waiting delivery"
-            );
-            return;
-        }
-        Err(err) => {
-            tracing::error!(
-                event.id = parked.event_id.0,
-                "the journal cannot be read: {}",
-                report(&err)
-            );
-            drop(commands.send(Command::Unreadable(parked)));
-            return;
-        }
-    };
-    match intake::accept(&stored.body) {
-        Ok(intake) => {
-            let job = Job {
-                event: Arc::new(intake.event),
-                event_id: parked.event_id,
-                accepted_at: stored.at,
-                alert_uid: parked.alert_uid,
-                provider: parked.provider,
-                attempts: parked.attempts,
-                open: None,
-            };
-            drop(commands.send(Command::Offer(job)));
-        }
-        Err(err) => {
-            tracing::error!(
-                event.id = parked.event_id.0,
-                "an event in the journal cannot be read: {}",
-                report(&err)
-            );
-        }
-    }
+fn log_passing(begun: &Begun, provider: &ProviderKey) {
+    tracing::info!(
+        event.id = begun.key.event,
+        %provider,
+        "a delivery passes an earlier one about its object that is still being tried"
+    );
 }
 
-/// One attempt as a task; a panic in it is a failed attempt and never a lost delivery.
-async fn attempt<T: Transport>(
-    attempts: Arc<Attempts<T>>,
-    recorder: Arc<Recorder>,
-    job: Job,
-    commands: mpsc::UnboundedSender<Command>,
-) {
-    let started = std::time::Instant::now();
-    let condition = attempts.condition(&job.provider);
-    let result = AssertUnwindSafe(attempts.run(&job, Timestamp::now())).catch_unwind().await;
-    let report = result.unwrap_or_else(|_| {
-        let reason = "a mistake in Herald ended the attempt; the log has its place".to_owned();
-        Report::of(Outcome::Retry { after: None, reason })
-    });
-    let took = started.elapsed();
-    recorder.metrics.attempt(&report.kind, report.outcome.kind(), took);
-    if let Some(failure) = &report.module_failure {
-        recorder.metrics.module_failure(&report.kind, failure.kind);
-    }
-    let fate = recorder.record(&job, report, took, Timestamp::now()).await;
-    let parked = |failed_with| Parked {
-        event_id: job.event_id,
-        alert_uid: Arc::clone(&job.alert_uid),
-        provider: job.provider.clone(),
-        attempts: job.attempts + 1,
-        failed_with,
-    };
-    let again = match fate {
-        Fate::Finished => None,
-        Fate::Later(due) => Some((due, parked(None))),
-        Fate::OnChange(end) => Some((end, parked(Some(condition)))),
-    };
-    let object = job.object();
-    drop(commands.send(Command::Finished { provider: job.provider, object, again }));
-}
-
-async fn sleep_until(due: Option<Timestamp>) {
-    let Some(due) = due else { return std::future::pending().await };
-    let wait = due.duration_since(Timestamp::now());
-    tokio::time::sleep(Duration::try_from(wait).unwrap_or(Duration::ZERO)).await;
-}
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,7 @@ impl Recorder {
                 attempt: Some(Attempt { revision: report.revision, status: report.status, took }),
                 replayed: None,
             }],
+            marks: self.passed(job, now),
             remember: report.remember,
             ..Record::default()
         };
@@ -91,10 +92,7 @@ impl Recorder {
         } else {
             self.journal.record(record);
         }
-        // Only once the row is on its way: the event must not close before every delivery of it has one.
-        if let Some(id) = job.open.as_ref().and_then(|open| open.settle()) {
-            self.journal.record(Record::closing(herald_journal::EventId(id.0)));
-        }
+        self.settle(job.open.as_ref());
         fate
     }
 
@@ -119,11 +117,7 @@ impl Recorder {
                 }
             }
             Outcome::Misconfigured(reason) => {
-                let life = if job.event.is_error() {
-                    self.policy.life_error
-                } else {
-                    self.policy.life_info
-                };
+                let life = self.policy.life(job.event.is_error());
                 let end = job.accepted_at.checked_add(life).unwrap_or(Timestamp::MAX);
                 if now >= end {
                     given_up(attempts, reason)
@@ -209,9 +203,10 @@ mod tests {
             event_id: EventId(id.0),
             accepted_at: now - age,
             alert_uid: "alert".into(),
-            provider: ProviderKey { namespace: "n".to_owned(), name: "p".to_owned() },
+            provider: ProviderKey::new("n", "p").into(),
             attempts: 3,
             open: Some(OpenEvent::new(EventId(id.0), 1)),
+            passes: false,
         };
         let failure =
             ModuleFailure { kind: "trap", backtrace: "0: guest!next\n1: guest!panic".to_owned() };

@@ -20,6 +20,7 @@ pub(crate) fn provider(address: &str, secrets: &[(&str, &str)]) -> Provider {
         username: String::new(),
         address: address.to_owned(),
         timeout: Duration::from_secs(15),
+        concurrency: None,
         suspend: false,
         secret,
         proxy: None,

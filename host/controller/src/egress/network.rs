@@ -7,6 +7,7 @@ use herald_core::formatter::Response;
 use herald_core::policy::AddressPolicy;
 use herald_core::provider::Provider;
 
+use super::lookups::Lookups;
 use super::nats::{NatsTransport, PUBLISH};
 use super::{HttpTransport, Prepared, Resolver, SendError, SystemResolver, Transport};
 
@@ -22,7 +23,7 @@ impl Network {
     /// # Errors
     /// The system's root certificates cannot be read.
     pub fn new(policy: AddressPolicy) -> Result<Self, SendError> {
-        Self::with_resolver(policy, Arc::new(SystemResolver))
+        Self::with_resolver(policy, Arc::new(Lookups::new(SystemResolver)))
     }
 
     /// A transport with another resolver; for tests.

@@ -4,6 +4,7 @@
 //! was last right. It must not know what is done with a catalog, nor what a field of an object means.
 
 mod alert;
+mod annotations;
 mod fields;
 mod follow;
 mod provider;

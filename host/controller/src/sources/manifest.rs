@@ -55,6 +55,8 @@ pub(crate) struct ProviderObject {
     pub(crate) proxy: String,
     /// `spec.timeout` or the default.
     pub(crate) timeout: Duration,
+    /// The annotation `herald.dev/concurrency`.
+    pub(crate) concurrency: Option<u8>,
     /// `spec.suspend`.
     pub(crate) suspend: bool,
     /// `spec.secretRef.name`.

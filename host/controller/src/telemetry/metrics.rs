@@ -46,6 +46,33 @@ struct Inner {
     alerts: Gauge,
     mistakes: Gauge,
     waiting: Gauge,
+    breakers: Family<ByState, Gauge>,
+    breaker_openings: Family<ByType, Counter>,
+    oldest_waiting: Gauge,
+    dead_letters: Gauge,
+    journal_bytes: Gauge,
+    journal_free_bytes: Gauge,
+    volume_free_bytes: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByState {
+    state: &'static str,
+}
+
+/// What there is to tell of the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalNumbers {
+    /// Deliveries that were given up and are kept.
+    pub dead_letters: u64,
+    /// How long ago the oldest event was accepted of which a delivery waits.
+    pub oldest_waiting: Duration,
+    /// The size of its files.
+    pub bytes: u64,
+    /// The part of them that is free for new events.
+    pub free_bytes: u64,
+    /// What is free on its volume, where the system tells.
+    pub volume_free_bytes: Option<u64>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -88,6 +115,13 @@ impl Metrics {
             alerts: Gauge::default(),
             mistakes: Gauge::default(),
             waiting: Gauge::default(),
+            breakers: Family::default(),
+            breaker_openings: Family::default(),
+            oldest_waiting: Gauge::default(),
+            dead_letters: Gauge::default(),
+            journal_bytes: Gauge::default(),
+            journal_free_bytes: Gauge::default(),
+            volume_free_bytes: Gauge::default(),
         };
         inner.register(version);
         let metrics = Metrics(Arc::new(inner));
@@ -139,6 +173,31 @@ impl Metrics {
     /// Shows how many deliveries wait for an attempt.
     pub fn waiting(&self, n_deliveries: usize) {
         self.0.waiting.set(saturate(n_deliveries));
+    }
+
+    /// Shows how many Providers get nothing because their receiver fails, and how many are being probed.
+    pub fn breakers(&self, open: usize, half_open: usize) {
+        for (state, n_providers) in [("open", open), ("half_open", half_open)] {
+            self.0.breakers.get_or_create(&ByState { state }).set(saturate(n_providers));
+        }
+    }
+
+    /// Counts one Provider of this type whose receiver failed so often that it gets nothing for a while.
+    pub fn breaker_opened(&self, provider_type: &str) {
+        let r#type = self.type_label(provider_type);
+        self.0.breaker_openings.get_or_create(&ByType { r#type }).inc();
+    }
+
+    /// Shows how it is with the journal.
+    pub fn journal(&self, numbers: &JournalNumbers) {
+        let bytes = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.0.oldest_waiting.set(bytes(numbers.oldest_waiting.as_secs()));
+        self.0.dead_letters.set(bytes(numbers.dead_letters));
+        self.0.journal_bytes.set(bytes(numbers.bytes));
+        self.0.journal_free_bytes.set(bytes(numbers.free_bytes));
+        if let Some(free) = numbers.volume_free_bytes {
+            self.0.volume_free_bytes.set(bytes(free));
+        }
     }
 
     /// All numbers in the OpenMetrics text form.
@@ -210,6 +269,41 @@ impl Inner {
             "Deliveries that wait for an attempt",
             self.waiting.clone(),
         );
+        registry.register(
+            "provider_breakers",
+            "Providers whose receiver fails, by the state of their breaker",
+            self.breakers.clone(),
+        );
+        registry.register(
+            "provider_breaker_openings",
+            "How often a receiver failed so often that its deliveries wait, by the Provider's type",
+            self.breaker_openings.clone(),
+        );
+        registry.register(
+            "deliveries_oldest_waiting_seconds",
+            "Time since the oldest event was accepted of which a delivery waits; 0 when none does",
+            self.oldest_waiting.clone(),
+        );
+        registry.register(
+            "dead_letters",
+            "Deliveries that were given up and are kept in the journal",
+            self.dead_letters.clone(),
+        );
+        registry.register(
+            "journal_bytes",
+            "Size of the journal with its log",
+            self.journal_bytes.clone(),
+        );
+        registry.register(
+            "journal_free_bytes",
+            "The part of the journal that is free for new events",
+            self.journal_free_bytes.clone(),
+        );
+        registry.register(
+            "volume_free_bytes",
+            "What is free on the volume of the journal",
+            self.volume_free_bytes.clone(),
+        );
         let build = Info::new(vec![("version", version.to_owned())]);
         registry.register("build", "The version that runs", build);
     }
@@ -239,6 +333,15 @@ mod tests {
         metrics.module_failure("slack", "trap");
         metrics.catalog(3, 4, 5);
         metrics.waiting(6);
+        metrics.breakers(2, 1);
+        metrics.breaker_opened("slack");
+        metrics.journal(&JournalNumbers {
+            dead_letters: 7,
+            oldest_waiting: Duration::from_secs(8),
+            bytes: 9,
+            free_bytes: 10,
+            volume_free_bytes: Some(11),
+        });
 
         check(&metrics, r#"herald_build_info{version="1.2.3"} 1"#);
         check(&metrics, r#"herald_events_total{outcome="too_large"} 1"#);
@@ -253,6 +356,14 @@ mod tests {
         check(&metrics, "herald_catalog_alerts 4");
         check(&metrics, "herald_catalog_mistakes 5");
         check(&metrics, "herald_deliveries_waiting 6");
+        check(&metrics, r#"herald_provider_breakers{state="open"} 2"#);
+        check(&metrics, r#"herald_provider_breakers{state="half_open"} 1"#);
+        check(&metrics, r#"herald_provider_breaker_openings_total{type="slack"} 1"#);
+        check(&metrics, "herald_dead_letters 7");
+        check(&metrics, "herald_deliveries_oldest_waiting_seconds 8");
+        check(&metrics, "herald_journal_bytes 9");
+        check(&metrics, "herald_journal_free_bytes 10");
+        check(&metrics, "herald_volume_free_bytes 11");
         check(&metrics, "# EOF");
     }
 

@@ -13,6 +13,7 @@ fn provider() -> Provider {
         username: "spec-user".to_owned(),
         address: "https://h.example/services/hidden".to_owned(),
         timeout: DEFAULT_TIMEOUT,
+        concurrency: None,
         suspend: false,
         secret: SecretValues::default(),
         proxy: Some(ProxySettings { url: SecretText::from("http://u:proxy-pw@p.example") }),

@@ -45,7 +45,9 @@ async fn a_start_finds_open_events_and_waiting_deliveries() {
 
     let mut bench = bench.again().await;
     assert_eq!(bench.recovered.n_open, 1);
-    assert_eq!(bench.next().await.id, open);
+    let events = &mut bench.recovered.events;
+    assert_eq!(events.recv_recovered().await.map(|event| event.id), Some(open));
+    assert_eq!(events.recv_recovered().await, None, "there are no more of the last run");
     assert_eq!(bench.recovered.waiting, [&waiting, &sooner].map(as_waiting));
     assert_eq!(bench.journal.rows(closed).await.unwrap(), [waiting, sooner, done]);
     assert_eq!(bench.journal.rows(open).await.unwrap(), []);

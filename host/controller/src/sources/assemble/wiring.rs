@@ -62,6 +62,7 @@ pub(super) fn wire(
         username: object.username.clone(),
         address,
         timeout: object.timeout,
+        concurrency: object.concurrency,
         suspend: object.suspend,
         secret: values,
         proxy,

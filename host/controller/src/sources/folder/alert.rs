@@ -7,6 +7,7 @@ use std::sync::Arc;
 use herald_core::alert::{Alert, AlertSeverity, EventSource};
 use herald_core::patterns::Patterns;
 
+use super::annotations;
 use super::fields::{Fields, Notes};
 use super::read::Head;
 use crate::sources::Mistake;
@@ -37,6 +38,7 @@ pub(super) fn read(
     mut notes: Notes,
 ) -> (Option<AlertObject>, Vec<Mistake>) {
     fields.expect_only(&OBJECT, &mut notes);
+    annotations::read(fields, &[], &mut notes);
     if fields.entry("spec", &mut notes).is_none() {
         let advice = "add it with `providerRef:` and `eventSources:`";
         fields.note_missing("spec", advice, &mut notes);

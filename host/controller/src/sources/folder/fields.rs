@@ -208,6 +208,12 @@ impl<'n> Fields<'n> {
         fields
     }
 
+    /// A mapping, without a note where it is none: it was read before.
+    pub(super) fn child(&self, key: &str) -> Option<Fields<'n>> {
+        let entry = self.entries.iter().rfind(|entry| entry.key == key)?;
+        Fields::of(&entry.value, &self.path_of(key), entry.line)
+    }
+
     /// The items of a list, each with its path.
     pub(super) fn items(&self, key: &str, notes: &mut Notes) -> Option<Vec<(String, &'n Node)>> {
         let entry = self.entry(key, notes)?;

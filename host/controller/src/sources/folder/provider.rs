@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use herald_core::commit_status::CommitStatusExpr;
-use herald_core::provider::{DEFAULT_TIMEOUT, parse_timeout};
+use herald_core::provider::{CONCURRENCY, DEFAULT_TIMEOUT, parse_concurrency, parse_timeout};
 
+use super::annotations;
 use super::fields::{Fields, Notes};
 use super::read::Head;
 use crate::sources::Mistake;
@@ -32,6 +33,9 @@ const SPEC: [&str; 14] = [
     "config",
 ];
 
+/// The annotations that are Herald's own.
+const ANNOTATIONS: [&str; 1] = [CONCURRENCY];
+
 /// The most bytes of `channel`, `username` and `proxy`, as in the API; the address has its own check.
 const MAX_TEXT_BYTES: usize = 2048;
 
@@ -42,6 +46,7 @@ pub(super) fn read(
     mut notes: Notes,
 ) -> (Option<ProviderObject>, Vec<Mistake>) {
     fields.expect_only(&OBJECT, &mut notes);
+    let concurrency = concurrency(fields, &mut notes);
     if fields.entry("spec", &mut notes).is_none() {
         fields.note_missing("spec", "add it with the Provider's `type:`", &mut notes);
     }
@@ -79,6 +84,7 @@ pub(super) fn read(
         address: address.to_owned(),
         proxy,
         timeout,
+        concurrency,
         suspend,
         secret,
         cert_secret,
@@ -89,6 +95,17 @@ pub(super) fn read(
         problems,
     };
     (Some(object), mistakes)
+}
+
+fn concurrency(fields: &Fields<'_>, notes: &mut Notes) -> Option<u8> {
+    let annotation = annotations::read(fields, &ANNOTATIONS, notes).pop()?;
+    match parse_concurrency(annotation.value) {
+        Ok(number) => Some(number),
+        Err(err) => {
+            notes.mistake(annotation.line, &annotation.path, err.to_string());
+            None
+        }
+    }
 }
 
 fn limited_text(spec: &Fields<'_>, key: &str, notes: &mut Notes) -> String {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::catalog::ProviderKey;
 
+mod annotations;
 mod broken;
 mod good;
 

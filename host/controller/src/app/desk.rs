@@ -1,0 +1,70 @@
+//! The desk of the running service: its socket, whom it tells, and the journal's numbers for Prometheus.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herald_journal::{DeliveryKey, Journal, WaitingRow};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::delivery::Dispatcher;
+use crate::desk::{Desk, Told};
+use crate::modules::Modules;
+use crate::server::{self, AdminSocket};
+use crate::telemetry::{JournalNumbers, Metrics, report};
+
+/// How often the numbers are looked up.
+const EVERY: Duration = Duration::from_secs(10);
+
+impl Told for Dispatcher {
+    async fn replayed(&self, rows: Vec<WaitingRow>) {
+        for row in rows {
+            self.resume(row).await;
+        }
+    }
+
+    async fn discarded(&self, keys: Vec<DeliveryKey>) {
+        self.discard(keys.into_iter().map(|key| (key.event, key.alert)).collect()).await;
+    }
+}
+
+/// Answers at the socket until the service ends.
+pub(super) async fn serve(
+    socket: AdminSocket,
+    journal: Journal,
+    dispatcher: Dispatcher,
+    modules: Arc<Modules>,
+    ending: CancellationToken,
+) {
+    let desk = Desk::new(journal, dispatcher);
+    let list = move || modules.all().iter().map(|loaded| loaded.described()).collect::<Value>();
+    socket.serve(server::admin(desk, Arc::new(list)), ending).await;
+}
+
+/// Keeps the journal's numbers up to date until the service ends.
+pub(super) async fn count(journal: Journal, metrics: Metrics, ending: CancellationToken) {
+    let mut every = tokio::time::interval(EVERY);
+    loop {
+        tokio::select! {
+            () = ending.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        match journal.figures().await {
+            Ok(figures) => {
+                let age = |at: Timestamp| Timestamp::now().duration_since(at);
+                let oldest = figures.oldest_waiting.map(age);
+                metrics.journal(&JournalNumbers {
+                    dead_letters: figures.dead,
+                    oldest_waiting: oldest
+                        .and_then(|age| Duration::try_from(age).ok())
+                        .unwrap_or_default(),
+                    bytes: figures.database_bytes + figures.log_bytes,
+                    free_bytes: figures.free_bytes,
+                    volume_free_bytes: figures.volume_bytes,
+                });
+            }
+            Err(err) => tracing::warn!("the journal cannot be counted: {}", report(&err)),
+        }
+    }
+}
