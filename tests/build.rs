@@ -46,6 +46,9 @@ fn compile(components: &Path, target: &Path) {
         // Flags and wrappers meant for the host would reach the components through these.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        // Its own share of the processors: the build scripts of host/controller and tests wait for each other in one folder,
+        // and whoever waits would keep its place from the one that works.
+        .env_remove("CARGO_MAKEFLAGS")
         .status()
         .expect("cargo runs");
     assert!(

@@ -68,6 +68,9 @@ fn compile(guests: &Path, target: &Path) {
         // Flags and wrappers meant for the host would reach the guests through these.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        // Its own share of the processors: the build scripts of host/controller and tests wait for each other in one folder,
+        // and whoever waits would keep its place from the one that works.
+        .env_remove("CARGO_MAKEFLAGS")
         .status()
         .expect("cargo runs");
     assert!(

@@ -74,7 +74,7 @@ async fn a_running_instance_shows_dead_letters_and_sends_them_again() {
     let dead = until_listed(&data, &["--state", "dead"], 1).await.remove(0);
     for (name, value) in [
         ("provider", json!("default/hook")),
-        ("alert", json!("default/all")),
+        ("alert", json!("default/hook")),
         ("object", json!("Kustomization/apps/storefront")),
         ("attempts", json!(1)),
         ("status", json!(400)),

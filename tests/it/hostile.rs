@@ -89,7 +89,9 @@ async fn echo() -> Receiver {
 }
 
 async fn start(config: &Path, modules: &Path, data: &Path) -> Herald {
-    let flags = ["--log-encoding", "json", "--modules-dir", modules.to_str().unwrap()];
+    let modules = modules.to_str().unwrap();
+    // Without patience, as a delivery that waits for its Provider to be mended holds up the next of its object.
+    let flags = ["--log-encoding", "json", "--modules-dir", modules, "--order-patience", "0s"];
     Herald::start(config, data, &flags).await
 }
 

@@ -372,6 +372,14 @@ async fn serve_shows_no_secret(encoding: &str, step: usize) {
         herald.log().contains("last good")
     })
     .await;
+    // So is one that is no YAML, behind a secret that a quotation of the place would show.
+    let broken = json!({"kind": "Secret", "stringData": {"token": planted("token")}}).to_string();
+    let broken = broken.strip_suffix('}').unwrap();
+    std::fs::write(config.join("all.yaml"), format!("{text}\n---\n{broken}\n")).unwrap();
+    herald_tests::eventually("the broken file is told", Duration::from_secs(30), || {
+        herald.log().matches("last good").count() > 1
+    })
+    .await;
     let readyz = get(herald.address("health") + "/readyz").await;
     let asked = ask_for_deliveries(&data).await;
     let log = |herald: &Herald| herald.log().into_bytes();

@@ -22,13 +22,15 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         // The flags are those of the Makefile, so that nothing is compiled a second time with other features.
         let cargo = option_env!("CARGO").unwrap_or("cargo");
+        // What is measured is a release build, and so is its Herald.
+        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
         let mut build = Command::new(cargo);
-        build.args(["build", "--locked", "--quiet", "--workspace", "--bins", "--manifest-path"]);
-        build.arg(root().join("Cargo.toml"));
+        build.args(["build", "--locked", "--quiet", "--workspace", "--bins", "--profile", profile]);
+        build.arg("--manifest-path").arg(root().join("Cargo.toml"));
         // What cargo tells a test of its package. The build of ring looks at it, and so would begin anew with all that
         // needs ring, here and again in the next build.
         for (name, _) in std::env::vars_os() {
-            let of_the_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+            let of_the_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
             if of_the_package.iter().any(|start| name.to_string_lossy().starts_with(start)) {
                 build.env_remove(name);
             }

@@ -26,7 +26,7 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     let args = Args::parse();
     let plan = Plan {
         seed: args.seed.unwrap_or_else(|| fastrand::u64(..)),
@@ -34,10 +34,16 @@ async fn main() -> anyhow::Result<ExitCode> {
         events: args.events,
         time: Duration::from_secs(60 * args.minutes),
     };
-    let verdict = run(plan).await?;
+    let verdict = match run(plan).await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            println!("crash: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     println!("{verdict}");
     for note in &verdict.notes {
         println!("  {note}");
     }
-    Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

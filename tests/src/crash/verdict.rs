@@ -41,8 +41,7 @@ pub struct Verdict {
     pub(super) explained: BTreeMap<Reason, u64>,
     /// Duplicates without a reason.
     pub unexplained: u64,
-    /// Events that came after a later one of their object. They are told and break nothing as long as a delivery that is
-    /// tried again lets later ones pass.
+    /// Events that came after a later one of their object.
     pub inversions: u64,
     /// Requests before the time that the receiver had named.
     pub early: u64,
@@ -58,8 +57,9 @@ impl Verdict {
     /// Whether nothing was promised and not kept.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        let violations = [self.missing, self.invented, self.altered, self.unexplained, self.early];
-        violations.iter().all(|count| *count == 0) && !self.is_broken
+        let Self { missing, invented, altered, unexplained, inversions, early, .. } = self;
+        let violations = [missing, invented, altered, unexplained, inversions, early];
+        violations.iter().all(|count| **count == 0) && !self.is_broken
     }
 
     /// Something that must not be.
@@ -134,12 +134,16 @@ impl Verdict {
     /// Only among acknowledged events: the order of others is not known, as a post without an answer may still be on its
     /// way when the next one is posted.
     fn find_inversions(&mut self, kept: &HashSet<u32>, facts: &Facts) {
-        for order in &facts.order {
+        for (provider, order) in facts.order.iter().enumerate() {
             let mut latest: HashMap<u32, u32> = HashMap::new();
             for number in order.iter().filter(|number| kept.contains(number)) {
                 let latest = latest.entry(number % OBJECTS).or_insert(*number);
                 if number < latest {
+                    let before = *latest;
                     self.inversions += 1;
+                    self.example(self.inversions, || {
+                        format!("inverted: event {number} at {provider} after {before}")
+                    });
                 } else {
                     *latest = *number;
                 }

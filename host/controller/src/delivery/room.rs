@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn what_is_taken_out_or_dropped_gives_its_room_back() {
-        let body = br#"{"involvedObject":{"kind":"Kustomization","namespace":"apps","name":"storefront"},
+        let body =
+            br#"{"involvedObject":{"kind":"Kustomization","namespace":"apps","name":"storefront"},
             "severity":"info","timestamp":"2026-01-01T00:00:00Z","message":"m","reason":"R",
             "reportingController":"kustomize-controller"}"#;
         let event = Arc::new(intake::accept(body).unwrap().event);
