@@ -10,6 +10,7 @@ mod credentials;
 mod deliveries;
 mod disk;
 mod egress;
+mod floods;
 mod hostile;
 mod lanes;
 mod nats;

@@ -26,7 +26,7 @@ use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
 use crate::egress::{Network, SendError};
 use crate::modules::folder::{FolderSettings, ModulesFolder, ModulesFolderError};
 use crate::modules::{self, Modules};
-use crate::router::Router;
+use crate::router::{Digests, Router};
 use crate::server::{
     self, AdminSocket, BindSocketError, ListenAddr, ListenError, Listener, Readiness,
 };
@@ -160,7 +160,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         policy: config.retry.clone(),
         metrics: metrics.clone(),
     });
-    let dispatcher = Dispatcher::start(attempts, recorder, config.deliveries, Clock::default());
+    let clock = Clock::default();
+    let dispatcher = Dispatcher::start(attempts, recorder, config.deliveries, clock.clone());
+    let digests = Digests::new(journal.clone(), dispatcher.clone(), clock.clone());
+    let digests = Arc::new(digests);
+    // Before anybody can ask for one of them.
+    let recovered = digests.adopt(recovered).await;
 
     let listeners = Listeners::bind(&config).await?;
     let socket = AdminSocket::bind(&config.data_dir).map_err(ServeError::Socket)?;
@@ -170,14 +175,19 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let router = Router {
         journal: journal.clone(),
         catalog: Arc::clone(&catalog),
+        modules: Arc::clone(&modules),
         dispatcher: dispatcher.clone(),
+        digests: Arc::clone(&digests),
+        metrics: metrics.clone(),
+        clock,
+        options,
     };
     let routing = tokio::spawn(async move { router.run(recovered).await });
     listeners.serve(&config, &journal, &metrics, &tasks, &ending);
     tasks.spawn(desk::serve(
         socket,
         journal.clone(),
-        dispatcher.clone(),
+        desk::Running { dispatcher: dispatcher.clone(), digests },
         Arc::clone(&modules),
         ending.clone(),
     ));
@@ -283,6 +293,25 @@ async fn mistakes(loaded: &Loaded, modules: &Modules) -> Vec<String> {
             loaded.origin(key).map_or_else(String::new, |(file, line)| format!("{file}:{line}: "));
         for problem in modules.check(provider).await {
             lines.push(format!("{place}Provider {key}: {problem}"));
+        }
+    }
+    lines.extend(misplaced_annotations(loaded, modules));
+    lines
+}
+
+/// The annotations of Alerts that make no sense for what their Provider's module is for.
+fn misplaced_annotations(loaded: &Loaded, modules: &Modules) -> Vec<String> {
+    let mut lines = Vec::new();
+    for alert in loaded.catalog.alerts.iter() {
+        let module =
+            loaded.catalog.provider_of(alert).and_then(|provider| modules.get(&provider.kind));
+        let Some(module) = module else { continue };
+        for (name, problem) in alert.floods.problems(module.module.description().purpose) {
+            lines.extend(
+                loaded
+                    .mistake_in_annotation(alert, name, problem)
+                    .map(|mistake| mistake.to_string()),
+            );
         }
     }
     lines

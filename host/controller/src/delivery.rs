@@ -6,12 +6,14 @@
 
 mod attempt;
 mod breaker;
+mod content;
 mod dispatcher;
 mod failure;
 mod hold;
 mod lane;
 mod order;
 mod pace;
+mod plan;
 mod record;
 mod room;
 mod work;
@@ -22,6 +24,7 @@ use std::time::Duration;
 
 use herald_core::delivery::EventId;
 use herald_core::event::Event;
+use herald_core::floods::gate::Notice;
 use herald_journal::RememberKey;
 use jiff::Timestamp;
 
@@ -30,6 +33,7 @@ use crate::catalog::ProviderKey;
 pub use attempt::{Attempts, Options};
 pub use dispatcher::{Dispatcher, Settings};
 pub use lane::Contact;
+pub use plan::Plan;
 pub use record::Recorder;
 pub(crate) use record::{Forgetful, memory};
 
@@ -52,6 +56,8 @@ pub struct Job {
     pub open: Option<Arc<OpenEvent>>,
     /// It goes before an earlier one about the same object, which is still being tried.
     pub passes: bool,
+    /// What goes with the event.
+    pub notice: Notice,
 }
 
 impl Job {

@@ -119,11 +119,12 @@ impl<T: Told> Desk<T> {
         let gone = || DeskError::Unknown(prefix.clone());
         let rows = self.journal.rows(key.event).await.map_err(DeskError::Read)?;
         let row = rows.into_iter().find(|row| row.alert == key.alert).ok_or_else(gone)?;
+        let named = self.journal.members(key.event, &key.alert).await.map_err(DeskError::Read)?;
         let history = self.journal.history(key.event, &key.alert).await.map_err(DeskError::Read)?;
         let stored = self.journal.event(key.event).await.map_err(DeskError::Read)?;
         let stored = stored.ok_or_else(gone)?;
         let event = intake::accept(&stored.body).ok().map(|intake| EventView::of(&intake.event));
-        Ok(HistoryView::of(&self.id, row, stored.at, event, &history))
+        Ok(HistoryView::of(&self.id, row, stored.at, &named, event, &history))
     }
 
     /// Gives deliveries another attempt now.

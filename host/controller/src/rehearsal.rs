@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald_core::delivery::{EventId, JournalId};
+use herald_core::floods::gate::Notice;
 use herald_core::intake;
 use herald_core::retry::{Next, RetryPolicy};
 use serde_json::Value;
@@ -115,6 +116,7 @@ pub(crate) async fn run<T: Transport>(
             attempts: 0,
             open: None,
             passes: false,
+            notice: Notice::default(),
         };
         outcomes.push(finish(&attempts, job, &mut retry).await);
     }

@@ -1,7 +1,10 @@
-//! From an event to its deliveries: every Alert that matches gets one.
+//! From an event to its deliveries: every Alert that matches gets one, unless it asks for something else against floods.
 //!
 //! The router reads what the journal hands over: first the events that were open when the process ended, then each event
 //! as it is committed. An event stays open in the journal until each of its deliveries has a row.
+
+mod digests;
+mod gate;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,29 +12,25 @@ use std::sync::Arc;
 use herald_core::alert::Alert;
 use herald_core::delivery::EventId;
 use herald_core::event::Event;
+use herald_core::floods::gate::Notice;
 use herald_core::intake;
-use herald_core::matching::{Match, matches};
-use herald_journal::{Events, Journal, Record, Recovered, StoredEvent};
+use herald_journal::{
+    DeliveryRow, Events, Journal, Record, Recovered, State, StoredEvent, WaitingRow,
+};
 
 use crate::catalog::{Catalog, CatalogStore, ProviderKey};
-use crate::delivery::{Dispatcher, Job, OpenEvent};
-use crate::telemetry::report;
+use crate::clock::Clock;
+use crate::delivery::{Dispatcher, Job, ObjectKey, OpenEvent, Options, Plan};
+use crate::modules::Modules;
+use crate::telemetry::{Metrics, report};
+pub use digests::Digests;
+use digests::Gathered;
+use gate::{Gate, Verdict, candidates};
 
 /// The Alerts that want this event.
 pub fn route<'a>(event: &Event, catalog: &'a Catalog) -> Vec<&'a Arc<Alert>> {
-    let mut wanted = Vec::new();
-    for alert in catalog.alerts.candidates(event) {
-        match matches(alert, event, &catalog.objects) {
-            Match::Yes => wanted.push(alert),
-            Match::No => {}
-            Match::UnknownLabels { kind, namespace, name } => tracing::warn!(
-                alert.name = %alert.name,
-                alert.namespace = %alert.namespace,
-                "the Alert selects by matchLabels, and the labels of {kind} {namespace}/{name} are not known: no match"
-            ),
-        }
-    }
-    wanted
+    let wanted = candidates(event, catalog).into_iter().filter(|candidate| candidate.is_wanted);
+    wanted.map(|candidate| candidate.alert).collect()
 }
 
 /// The Provider that an Alert names.
@@ -46,16 +45,48 @@ pub struct Router {
     pub journal: Journal,
     /// What there is to deliver to.
     pub catalog: Arc<CatalogStore>,
+    /// What Providers are for.
+    pub modules: Arc<Modules>,
     /// Who makes the deliveries.
     pub dispatcher: Dispatcher,
+    /// The digests that still gather events.
+    pub digests: Arc<Digests>,
+    /// Counts what is held.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: Clock,
+    /// What the operator decided.
+    pub options: Options,
+}
+
+/// What becomes of one event.
+#[derive(Default)]
+struct Routed {
+    /// Deliveries whose row is written when they are attempted.
+    plain: Vec<Job>,
+    /// Deliveries that have their row.
+    planned: Vec<Job>,
+    /// What was decided, in one transaction: who finds one part of it after a crash finds all.
+    record: Record,
+    /// Digests that take no more events.
+    ended: Vec<WaitingRow>,
 }
 
 impl Router {
     /// Goes on with what the last run left, then routes each event as it is accepted, until the journal closes.
     pub async fn run(&self, recovered: Recovered) {
         let mut events = self.resume(recovered).await;
-        while let Some(stored) = events.recv().await {
-            self.take(stored).await;
+        loop {
+            let end = self.digests.next_end();
+            tokio::select! {
+                stored = events.recv() => match stored {
+                    Some(stored) => self.take(stored).await,
+                    None => return,
+                },
+                () = self.clock.sleep_until(end.unwrap_or_default()), if end.is_some() => {
+                    self.digests.end().await;
+                }
+            }
         }
     }
 
@@ -101,35 +132,124 @@ impl Router {
             }
         };
         let settled = if stored.recovered { self.settled(stored.id).await } else { HashSet::new() };
-        let catalog = self.catalog.load();
-        let alerts: Vec<&Arc<Alert>> = route(&event, &catalog)
-            .into_iter()
-            .filter(|alert| !settled.contains(&alert.uid))
-            .collect();
-        if alerts.is_empty() {
+        let Routed { plain, planned, record, ended } = self.decide(&event, &stored, &settled);
+        if plain.is_empty() && planned.is_empty() && record.rows.is_empty() {
             let object = &event.involved_object;
             tracing::debug!(
                 event.id = id.0,
                 object = %format!("{}/{}/{}", object.kind, object.namespace, object.name),
                 "no Alert wants the event"
             );
-            self.journal.record(Record::closing(stored.id));
-            return;
         }
-        let open = OpenEvent::new(id, alerts.len());
-        for alert in alerts {
-            let job = Job {
-                event: Arc::clone(&event),
-                event_id: id,
-                accepted_at: stored.at,
-                alert_uid: alert.uid.as_str().into(),
-                provider: provider_of(alert).into(),
-                attempts: 0,
-                open: Some(Arc::clone(&open)),
-                passes: false,
-            };
+        let open = OpenEvent::new(id, plain.len());
+        for job in plain {
+            self.dispatcher.offer(Job { open: Some(Arc::clone(&open)), ..job }).await;
+        }
+        for job in planned {
             self.dispatcher.offer(job).await;
         }
+        self.digests.hand_over(ended).await;
+    }
+
+    /// Decides what becomes of an event for each of its Alerts, and has that recorded.
+    fn decide(
+        &self,
+        event: &Arc<Event>,
+        stored: &StoredEvent,
+        settled: &HashSet<String>,
+    ) -> Routed {
+        let catalog = self.catalog.load();
+        let gate = Gate {
+            journal: &self.journal,
+            modules: &self.modules,
+            catalog: &catalog,
+            options: self.options,
+        };
+        let mut routed = Routed::default();
+        // Held until the record is on its way: who ends a digest meanwhile must find all that it names.
+        let mut digests = self.digests.lock();
+        for candidate in candidates(event, &catalog) {
+            let alert = candidate.alert;
+            if settled.contains(&alert.uid) {
+                continue;
+            }
+            let id = EventId(stored.id.0);
+            let (verdict, remember) = gate.decide(candidate, event, id, stored.at);
+            routed.record.remember.extend(remember);
+            match verdict {
+                Verdict::Ignored => {}
+                Verdict::Plain => {
+                    routed.plain.push(job(event, stored, alert, Notice::default()));
+                }
+                Verdict::Sent(notice) => {
+                    let plan = Plan::of(notice.clone()).text().map(Into::into);
+                    let row = self.row(event, stored, alert);
+                    routed.record.rows.push(DeliveryRow { plan, ..row });
+                    routed.planned.push(job(event, stored, alert, notice));
+                }
+                Verdict::Gathered(notice, window) => {
+                    let row = self.row(event, stored, alert);
+                    let (row, ended) = digests.gather(Gathered {
+                        accepted_at: stored.at,
+                        row,
+                        alert,
+                        notice,
+                        window,
+                    });
+                    if row.state == State::Skipped {
+                        self.tell_held(&catalog, alert, &row, "digest");
+                    }
+                    routed.record.rows.push(row);
+                    routed.ended.extend(ended);
+                }
+                Verdict::Held(hold) => {
+                    let row = self.row(event, stored, alert);
+                    let row = DeliveryRow { state: State::Skipped, note: hold.to_string(), ..row };
+                    self.tell_held(&catalog, alert, &row, hold.kind());
+                    routed.record.rows.push(row);
+                }
+            }
+        }
+        if routed.plain.is_empty() {
+            routed.record.closes.push(stored.id);
+        }
+        if routed.record != Record::default() {
+            self.journal.record(std::mem::take(&mut routed.record));
+        }
+        routed
+    }
+
+    /// A delivery that is to be made, as its row says it.
+    fn row(&self, event: &Event, stored: &StoredEvent, alert: &Alert) -> DeliveryRow {
+        DeliveryRow {
+            event: stored.id,
+            alert: alert.uid.as_str().into(),
+            alert_name: format!("{}/{}", alert.namespace, alert.name).into(),
+            provider: provider_of(alert).to_string().into(),
+            object: ObjectKey::of(event).to_string().into(),
+            state: State::Waiting,
+            attempts: 0,
+            due: None,
+            at: self.clock.now(),
+            note: String::new(),
+            attempt: None,
+            replayed: None,
+            plan: None,
+            digest: None,
+        }
+    }
+
+    fn tell_held(&self, catalog: &Catalog, alert: &Alert, row: &DeliveryRow, reason: &'static str) {
+        let kind = catalog.provider_of(alert).map_or("", |provider| provider.kind.as_str());
+        self.metrics.delivery(kind, "skipped");
+        self.metrics.held(kind, reason);
+        tracing::info!(
+            event.id = row.event.0,
+            alert = %row.alert_name,
+            object = %row.object,
+            reason = row.note,
+            "delivery held"
+        );
     }
 
     /// The Alerts whose delivery of this event has a row already.
@@ -145,5 +265,19 @@ impl Router {
                 HashSet::new()
             }
         }
+    }
+}
+
+fn job(event: &Arc<Event>, stored: &StoredEvent, alert: &Alert, notice: Notice) -> Job {
+    Job {
+        event: Arc::clone(event),
+        event_id: EventId(stored.id.0),
+        accepted_at: stored.at,
+        alert_uid: alert.uid.as_str().into(),
+        provider: provider_of(alert).into(),
+        attempts: 0,
+        open: None,
+        passes: false,
+        notice,
     }
 }

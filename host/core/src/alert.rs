@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::floods::Floods;
 use crate::formatter::AlertRef;
 use crate::patterns::Patterns;
 
@@ -83,6 +84,8 @@ pub struct Alert {
     pub summary: String,
     /// Whether it rests.
     pub suspend: bool,
+    /// What it asks for against floods of messages.
+    pub floods: Floods,
     /// The object as JSON, for CEL.
     pub json: serde_json::Value,
 }
@@ -117,6 +120,7 @@ pub(crate) mod tests {
             event_metadata: BTreeMap::new(),
             summary: String::new(),
             suspend: false,
+            floods: Floods::default(),
             json: serde_json::Value::Null,
         }
     }

@@ -10,6 +10,7 @@ pub mod commit_status;
 pub mod config_schema;
 pub mod delivery;
 pub mod event;
+pub mod floods;
 pub mod formatter;
 pub mod intake;
 pub mod matching;

@@ -37,16 +37,32 @@ pub enum Match {
 /// Whether this Alert wants this event.
 #[must_use]
 pub fn matches(alert: &Alert, event: &Event, labels: &dyn Labels) -> Match {
-    if alert.suspend || !wants_severity(alert.severity, event) {
+    if !wants_severity(alert.severity, event) {
         return Match::No;
     }
-    match matches_sources(&alert.sources, event, labels) {
-        Match::Yes => {}
-        other @ (Match::No | Match::UnknownLabels { .. }) => return other,
+    match is_about_sources(alert, event, labels) {
+        Match::Yes if wants_message(alert, event) => Match::Yes,
+        Match::Yes => Match::No,
+        other @ (Match::No | Match::UnknownLabels { .. }) => other,
     }
+}
+
+/// Whether this event is about an object whose events this Alert wants, if not this one.
+#[must_use]
+pub fn is_about_sources(alert: &Alert, event: &Event, labels: &dyn Labels) -> Match {
+    if alert.suspend { Match::No } else { matches_sources(&alert.sources, event, labels) }
+}
+
+/// Whether this Alert wants this event of an object whose events it wants.
+#[must_use]
+pub fn is_wanted(alert: &Alert, event: &Event) -> bool {
+    wants_severity(alert.severity, event) && wants_message(alert, event)
+}
+
+fn wants_message(alert: &Alert, event: &Event) -> bool {
     // A list of which no entry compiles is not an empty one: it lets nothing in, and keeps nothing out.
     let is_included = alert.inclusions.was_empty() || alert.inclusions.any_match(&event.message);
-    if is_included && !alert.exclusions.any_match(&event.message) { Match::Yes } else { Match::No }
+    is_included && !alert.exclusions.any_match(&event.message)
 }
 
 fn wants_severity(wanted: AlertSeverity, event: &Event) -> bool {

@@ -14,14 +14,14 @@ use rusqlite::{Connection, Error, OptionalExtension, Row};
 
 use crate::dedup::millis;
 use crate::statements::time;
-use crate::types::{Attempt, DeliveryRow, EventId, State, WaitingRow};
+use crate::types::{Attempt, DeliveryRow, EventId, Member, State, WaitingRow};
 
 const DELIVERY: &str = "event, alert, alert_name, provider, object, state, attempts, due, at, note, revision, status, \
-                        duration, replayed";
+                        duration, replayed, plan, digest";
 
 /// Without its event a delivery cannot be made, which whoever tries finds out.
 const WAITING: &str = "event, alert, provider, object, attempts, due, at, replayed,
-                       coalesce((select events.at from events where events.id = event), at)";
+                       coalesce((select events.at from events where events.id = event), at), plan";
 
 /// Writes a row in place of the one of its event and Alert, if there is one.
 pub(crate) fn write_row(connection: &Connection, row: &DeliveryRow) -> rusqlite::Result<()> {
@@ -41,11 +41,13 @@ pub(crate) fn write_row(connection: &Connection, row: &DeliveryRow) -> rusqlite:
         attempt.and_then(|attempt| attempt.status),
         attempt.map(|attempt| millis(attempt.took)),
         row.replayed.map(Timestamp::as_millisecond),
+        row.plan,
+        row.digest.map(|digest| digest.0),
     ];
     let n_inserted = connection
         .prepare_cached(&format!(
             "insert or ignore into deliveries ({DELIVERY})
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
         ))?
         .execute(values)?;
     if n_inserted > 0 {
@@ -72,7 +74,7 @@ pub(crate) fn write_row(connection: &Connection, row: &DeliveryRow) -> rusqlite:
                 alert_name = case when ?3 = '' then alert_name else ?3 end,
                 provider = ?4, object = case when ?5 = '' then object else ?5 end,
                 state = ?6, attempts = ?7, due = ?8, at = ?9, note = ?10, revision = ?11, status = ?12, duration = ?13,
-                replayed = coalesce(?14, replayed)
+                replayed = coalesce(?14, replayed), plan = coalesce(?15, plan), digest = coalesce(?16, digest)
              where event = ?1 and alert = ?2",
         )?
         .execute(values)?;
@@ -103,6 +105,22 @@ pub(crate) fn rows(connection: &Connection, event: EventId) -> rusqlite::Result<
             "select {DELIVERY} from deliveries where event = ?1 order by alert"
         ))?
         .query_map([event.0], delivery)?
+        .collect()
+}
+
+/// The events that a delivery names beside its own, in their order.
+pub(crate) fn members(
+    connection: &Connection,
+    event: EventId,
+    alert: &str,
+) -> rusqlite::Result<Vec<Member>> {
+    connection
+        .prepare_cached(
+            "select event, plan from deliveries where digest = ?1 and alert = ?2 order by event",
+        )?
+        .query_map((event.0, alert), |row| {
+            Ok(Member { event: EventId(row.get(0)?), plan: row.get(1)? })
+        })?
         .collect()
 }
 
@@ -146,6 +164,7 @@ fn waiting_row(
         at: time(row, 6)?,
         replayed: maybe_time(row, 7)?,
         accepted_at: time(row, 8)?,
+        plan: row.get(9)?,
     })
 }
 
@@ -164,6 +183,8 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         note: row.get(9)?,
         attempt: duration.map(|_| facts(row, 10)).transpose()?,
         replayed: maybe_time(row, 13)?,
+        plan: row.get(14)?,
+        digest: row.get::<_, Option<i64>>(15)?.map(EventId),
     })
 }
 

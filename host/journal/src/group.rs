@@ -250,12 +250,14 @@ fn compact(records: &mut Vec<Record>) {
         last_rows.retain(|row| rows.insert((row.event, row.alert.clone())));
         last_rows.reverse();
         record.closes.retain(|event| closed.insert(*event));
-        let remember = record.remember;
+        let mut last_notes: Vec<_> = record.remember.into_iter().rev().collect();
+        last_notes.retain(|(key, _)| keys.insert(key.clone()));
+        last_notes.reverse();
         let record = Record {
             rows: last_rows,
             marks: record.marks,
             closes: record.closes,
-            remember: remember.filter(|(key, _)| keys.insert(key.clone())),
+            remember: last_notes,
         };
         if record != Record::default() {
             kept.push(record);
@@ -291,14 +293,14 @@ mod tests {
     #[test]
     fn compacting_keeps_the_last_word_on_each_thing() {
         let key = |object: &str| RememberKey {
-            provider_uid: "p".to_owned(),
+            owner: "p".to_owned(),
             module: "m".to_owned(),
             object: object.to_owned(),
         };
         let with_row = Record::row;
         let closing = |event| Record::closing(EventId(event));
         let noting = |object, value: &str| Record {
-            remember: Some((key(object), value.to_owned())),
+            remember: vec![(key(object), value.to_owned())],
             ..Record::default()
         };
         let mut records = vec![

@@ -49,7 +49,7 @@ pub use error::{AppendError, OpenError, ReadError, RecordError};
 pub use events::Events;
 pub use settings::Settings;
 pub use types::{
-    Appended, Attempt, DeliveryRow, EventId, Happened, Health, Mark, Record, Recovered,
+    Appended, Attempt, DeliveryRow, EventId, Happened, Health, Mark, Member, Record, Recovered,
     RememberKey, State, StoredEvent, WaitingRow,
 };
 
@@ -175,6 +175,23 @@ impl Journal {
         Ok(self.inner.reader.events(vec![id]).await?.pop().flatten())
     }
 
+    /// The first of these events, in their order, none where one is not kept any more: at least one, and not more than fit
+    /// in memory well.
+    ///
+    /// # Errors
+    /// The journal is closed or cannot be read.
+    pub async fn events(&self, ids: Vec<EventId>) -> Result<Vec<Option<StoredEvent>>, ReadError> {
+        self.inner.reader.events(ids).await
+    }
+
+    /// The events that a delivery names beside its own, in their order.
+    ///
+    /// # Errors
+    /// The journal is closed or cannot be read.
+    pub async fn members(&self, event: EventId, alert: &str) -> Result<Vec<Member>, ReadError> {
+        self.inner.reader.members(event, alert.to_owned()).await
+    }
+
     /// All deliveries of an event that have a row, by Alert.
     ///
     /// # Errors
@@ -227,7 +244,7 @@ impl Journal {
 
     /// The next attempt must see what this one remembered, also before it is on disk.
     fn mirror(&self, record: &Record) {
-        if let Some((key, value)) = &record.remember {
+        for (key, value) in &record.remember {
             self.inner.notes.set(key, value);
         }
     }

@@ -35,8 +35,8 @@ pub(crate) struct Note {
 
 impl Note {
     fn bytes(&self) -> usize {
-        let RememberKey { provider_uid, module, object } = &self.key;
-        provider_uid.len() + module.len() + object.len() + self.value.len()
+        let RememberKey { owner, module, object } = &self.key;
+        owner.len() + module.len() + object.len() + self.value.len()
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
 
     fn note(object: &str, value: &str) -> Note {
         let key = RememberKey {
-            provider_uid: "p".to_owned(),
+            owner: "p".to_owned(),
             module: "m".to_owned(),
             object: object.to_owned(),
         };

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::connection::{self, Slot, read_error};
 use crate::error::ReadError;
-use crate::types::{DeliveryRow, EventId, Happened, StoredEvent};
+use crate::types::{DeliveryRow, EventId, Happened, Member, StoredEvent};
 use crate::{deliveries, statements};
 
 /// A batch of events ends after so many bytes of bodies.
@@ -56,6 +56,14 @@ impl Reader {
 
     pub(crate) async fn rows(&self, event: EventId) -> Result<Vec<DeliveryRow>, ReadError> {
         self.read(move |connection| deliveries::rows(connection, event)).await
+    }
+
+    pub(crate) async fn members(
+        &self,
+        event: EventId,
+        alert: String,
+    ) -> Result<Vec<Member>, ReadError> {
+        self.read(move |connection| deliveries::members(connection, event, &alert)).await
     }
 
     pub(crate) async fn history(

@@ -1,6 +1,8 @@
 //! Removal of what is finished and old, or finished and in the way, a little at a time. Never of what is not finished, and
 //! never of the newest event: its id tells the next run where to go on.
 //!
+//! An event that another event's delivery names is not finished while that delivery waits or is dead.
+//!
 //! By age goes what is older than the history is kept, dead letters by an age of their own. By size the oldest goes first,
 //! dead letters only when new events would have to be refused otherwise.
 
@@ -112,7 +114,13 @@ impl Sweep {
         let mut statement = connection.prepare_cached(
             "select id, at, length(body),
                 exists (select 1 from open where open.id = events.id)
-                or exists (select 1 from deliveries where event = events.id and state = 'waiting'),
+                or exists (select 1 from deliveries where event = events.id and state = 'waiting')
+                or exists (
+                    select 1 from deliveries named join deliveries naming
+                        on naming.event = named.digest and naming.alert = named.alert
+                    where named.event = events.id and named.digest is not null
+                        and naming.state in ('waiting', 'dead')
+                ),
                 (select max(at) from deliveries where event = events.id and state = 'dead')
              from events where id > ?1 and id < ?2 order by id limit ?3",
         )?;

@@ -11,7 +11,7 @@ use crate::place::{Place, from_io};
 
 /// What makes each version of the schema out of the one before it. A new journal is made by all of these, an older one is
 /// brought up when it is opened, a newer one is refused.
-const STEPS: [&str; 2] = [VERSION_1, VERSION_2];
+const STEPS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// The version written here.
 const SCHEMA: usize = STEPS.len();
@@ -77,6 +77,13 @@ create table history (
     primary key (event, alert, number)
 ) strict, without rowid;
 create table seen (id integer primary key, at integer not null, key blob not null) strict;
+";
+
+/// `digest` names the event of the delivery that names this one too.
+const VERSION_3: &str = "
+alter table deliveries add column plan text;
+alter table deliveries add column digest integer;
+create index deliveries_digest on deliveries (digest, alert) where digest is not null;
 ";
 
 /// What a journal says of itself.

@@ -49,13 +49,13 @@ pub(crate) fn write_record(
     for event in closes {
         connection.prepare_cached("delete from open where id = ?1")?.execute([event.0])?;
     }
-    if let Some((key, value)) = remember {
+    for (key, value) in remember {
         connection
             .prepare_cached(
                 "insert or replace into remembered (provider, module, object, value, at) values (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute((
-                &key.provider_uid,
+                &key.owner,
                 &key.module,
                 &key.object,
                 value,
@@ -164,17 +164,17 @@ pub(crate) fn notes_from_newest(
 }
 
 pub(crate) fn delete_note(connection: &Connection, note: &Note) -> rusqlite::Result<()> {
-    let RememberKey { provider_uid, module, object } = &note.key;
+    let RememberKey { owner, module, object } = &note.key;
     connection
         .prepare_cached(
             "delete from remembered where provider = ?1 and module = ?2 and object = ?3 and at = ?4",
         )?
-        .execute((provider_uid, module, object, note.at))?;
+        .execute((owner, module, object, note.at))?;
     Ok(())
 }
 
 fn remember_key(row: &Row<'_>) -> rusqlite::Result<RememberKey> {
-    Ok(RememberKey { provider_uid: row.get(0)?, module: row.get(1)?, object: row.get(2)? })
+    Ok(RememberKey { owner: row.get(0)?, module: row.get(1)?, object: row.get(2)? })
 }
 
 /// A time in milliseconds.

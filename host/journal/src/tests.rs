@@ -3,6 +3,7 @@
 mod appending;
 mod crash;
 mod desk;
+mod digests;
 mod failing;
 mod growth;
 mod history;
@@ -189,6 +190,8 @@ pub(crate) fn row(event: EventId, alert: &str, state: State) -> DeliveryRow {
             took: Duration::from_millis(20),
         }),
         replayed: None,
+        plan: None,
+        digest: None,
     }
 }
 

@@ -70,6 +70,11 @@ pub struct DeliveryRow {
     pub attempt: Option<Attempt>,
     /// When a person last asked for it again; none leaves what an earlier row said.
     pub replayed: Option<Timestamp>,
+    /// What was decided about it when it was routed; none leaves what an earlier row said.
+    pub plan: Option<Arc<str>>,
+    /// The event of the delivery that names this event too; none leaves what an earlier row said. While that one waits or
+    /// is dead, this event is kept.
+    pub digest: Option<EventId>,
 }
 
 /// The facts of one attempt.
@@ -132,6 +137,17 @@ pub struct WaitingRow {
     pub replayed: Option<Timestamp>,
     /// When its event was accepted.
     pub accepted_at: Timestamp,
+    /// What was decided about it when it was routed.
+    pub plan: Option<Arc<str>>,
+}
+
+/// An event that a delivery names beside its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The event.
+    pub event: EventId,
+    /// What was decided about it when it was routed.
+    pub plan: Option<Arc<str>>,
 }
 
 /// The state of a delivery.
@@ -206,8 +222,8 @@ pub struct Record {
     pub marks: Vec<Mark>,
     /// Every delivery of these events has a row: they need not be routed again after a crash.
     pub closes: Vec<EventId>,
-    /// Replaces what is remembered under the key.
-    pub remember: Option<(RememberKey, String)>,
+    /// Each replaces what is remembered under its key.
+    pub remember: Vec<(RememberKey, String)>,
 }
 
 impl Record {
@@ -224,12 +240,12 @@ impl Record {
     }
 }
 
-/// Under what a module's note is remembered.
+/// Under what a note is remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RememberKey {
-    /// The uid of the Provider.
-    pub provider_uid: String,
-    /// The module's name.
+    /// The uid of what it belongs to: a Provider or an Alert.
+    pub owner: String,
+    /// The name of the module, or of what else wrote it.
     pub module: String,
     /// The object that the event is about.
     pub object: String,

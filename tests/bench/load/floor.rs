@@ -149,6 +149,8 @@ impl Sender {
                     took: began.elapsed(),
                 }),
                 replayed: None,
+                plan: None,
+                digest: None,
             }],
             closes: vec![stored.id],
             ..Record::default()

@@ -11,21 +11,30 @@ use tokio_util::sync::CancellationToken;
 use crate::delivery::Dispatcher;
 use crate::desk::{Desk, Told};
 use crate::modules::Modules;
+use crate::router::Digests;
 use crate::server::{self, AdminSocket};
 use crate::telemetry::{JournalNumbers, Metrics, report};
 
 /// How often the numbers are looked up.
 const EVERY: Duration = Duration::from_secs(10);
 
-impl Told for Dispatcher {
+/// Who makes deliveries in this process.
+pub(super) struct Running {
+    pub(super) dispatcher: Dispatcher,
+    pub(super) digests: Arc<Digests>,
+}
+
+impl Told for Running {
     async fn replayed(&self, rows: Vec<WaitingRow>) {
+        self.digests.replayed(&rows).await;
         for row in rows {
-            self.resume(row).await;
+            self.dispatcher.resume(row).await;
         }
     }
 
     async fn discarded(&self, keys: Vec<DeliveryKey>) {
-        self.discard(keys.into_iter().map(|key| (key.event, key.alert)).collect()).await;
+        self.digests.discarded(&keys);
+        self.dispatcher.discard(keys.into_iter().map(|key| (key.event, key.alert)).collect()).await;
     }
 }
 
@@ -33,11 +42,11 @@ impl Told for Dispatcher {
 pub(super) async fn serve(
     socket: AdminSocket,
     journal: Journal,
-    dispatcher: Dispatcher,
+    running: Running,
     modules: Arc<Modules>,
     ending: CancellationToken,
 ) {
-    let desk = Desk::new(journal, dispatcher);
+    let desk = Desk::new(journal, running);
     let list = move || modules.all().iter().map(|loaded| loaded.described()).collect::<Value>();
     socket.serve(server::admin(desk, Arc::new(list)), ending).await;
 }

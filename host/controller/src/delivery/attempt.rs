@@ -10,7 +10,8 @@ use herald_core::formatter::{
     Action, Conclusion, Delivery, Outcome as Said, Purpose, Request, Response,
 };
 use herald_core::provider::Provider;
-use herald_core::{commit_status, metadata, skip};
+use herald_core::skip::{self, Skip};
+use herald_core::{commit_status, metadata};
 use herald_engine::CallError;
 use herald_journal::RememberKey;
 use jiff::Timestamp;
@@ -147,8 +148,11 @@ impl<T: Transport> Attempts<T> {
             )));
         };
         let purpose = module.module.description().purpose;
-        if let Some(skip) = skip::skip(&job.event, purpose, provider.suspend) {
-            return Err(Outcome::Skipped(skip.to_string()));
+        match skip::skip(&job.event, purpose, provider.suspend) {
+            // Some controllers say only in such an event that an object is well again.
+            Some(Skip::CommitStatusUpdate) if job.notice.is_change => {}
+            Some(skip) => return Err(Outcome::Skipped(skip.to_string())),
+            None => {}
         }
         if !provider.problems.is_empty() {
             return Err(Outcome::Misconfigured(provider.problems.join("; ")));
@@ -158,7 +162,8 @@ impl<T: Transport> Attempts<T> {
         if !problems.is_empty() {
             return Err(Outcome::Misconfigured(problems.join("; ")));
         }
-        let (event, conflicts) = metadata::merge(&job.event, alert);
+        let (mut event, conflicts) = metadata::merge(&job.event, alert);
+        event.metadata.extend(job.notice.metadata.iter().cloned());
         if job.attempts == 0 {
             for conflict in conflicts {
                 tracing::warn!(
@@ -389,7 +394,7 @@ impl Attempt<'_> {
 fn remember_key(provider: &Provider, event: &Event) -> RememberKey {
     let object = &event.involved_object;
     RememberKey {
-        provider_uid: provider.uid.clone(),
+        owner: provider.uid.clone(),
         module: provider.kind.clone(),
         object: format!("{}/{}/{}", object.kind, object.namespace, object.name),
     }

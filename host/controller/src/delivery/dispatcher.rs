@@ -18,7 +18,7 @@ use super::lane::Obstacle;
 use super::order::{Begun, Entry, Key, ObjectId, Tried};
 use super::room::Room;
 use super::work::{Done, Work};
-use super::{Attempts, Job, Recorder};
+use super::{Attempts, Job, Plan, Recorder};
 use crate::catalog::ProviderKey;
 use crate::clock::Clock;
 use crate::egress::Transport;
@@ -214,6 +214,8 @@ impl<T: Transport + 'static> Actor<T> {
                 entry.open = job.open;
             }
         }
+        entry.plan =
+            Some(Plan::of(job.notice)).filter(|plan| *plan != Plan::default()).map(Arc::new);
         self.insert(&provider, key, entry, now);
     }
 
@@ -239,11 +241,16 @@ impl<T: Transport + 'static> Actor<T> {
             object => ObjectId::of(object),
         };
         let key = Key { object, event: row.event.0, alert: self.alerts.number(&row.alert) };
-        // What a person asks for again begins a new life. Until its event is read it may be the shorter one.
-        let begins = row.replayed.map_or(row.accepted_at, |replayed| replayed.max(row.accepted_at));
+        // What a person asks for again begins a new life, and a digest its life when it has gathered all that it names. Until
+        // its event is read that may be the shorter one.
+        let plan = Plan::of_row(row);
+        let gathered = plan.as_ref().and_then(Plan::gathers_until);
+        let begins = [Some(row.accepted_at), row.replayed, gathered].into_iter().flatten().max();
+        let begins = begins.unwrap_or(row.accepted_at);
         let policy = &self.work.recorder.policy;
         let life = policy.life_info.min(policy.life_error);
         let mut entry = Entry::new(row.attempts, begins, life);
+        entry.plan = plan.map(Arc::new);
         if let Some(due) = row.due.filter(|due| *due > now) {
             entry.tried = Some(Box::new(Tried {
                 due,

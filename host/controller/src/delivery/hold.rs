@@ -109,5 +109,7 @@ fn row(delivery: &Identity, object: &str, state: State, note: &str, now: Timesta
         note: note.to_owned(),
         attempt: None,
         replayed: None,
+        plan: None,
+        digest: None,
     }
 }

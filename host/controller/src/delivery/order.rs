@@ -14,8 +14,8 @@ use std::time::Duration;
 use herald_core::event::Event;
 use jiff::Timestamp;
 
-use super::OpenEvent;
 use super::room::Kept;
+use super::{OpenEvent, Plan};
 
 /// An object, as far as order goes: two of the same number are taken for one, which costs a wait and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,8 @@ pub(super) struct Entry {
     pub(super) ending: bool,
     /// A person decided against it while it was under way.
     pub(super) is_discarded: bool,
+    /// What was decided when it was routed, if that was anything.
+    pub(super) plan: Option<Arc<Plan>>,
 }
 
 /// What is known of a delivery that failed.
@@ -83,6 +85,7 @@ pub(super) struct Begun {
     pub(super) open: Option<Arc<OpenEvent>>,
     /// It goes before an earlier one about the same object.
     pub(super) passes: bool,
+    pub(super) plan: Option<Arc<Plan>>,
 }
 
 /// A delivery whose life seems to be over.
@@ -92,6 +95,7 @@ pub(super) struct Overdue {
     pub(super) attempts: u32,
     pub(super) accepted_at: Timestamp,
     pub(super) open: Option<Arc<OpenEvent>>,
+    pub(super) plan: Option<Arc<Plan>>,
 }
 
 /// What comes next for an object.
@@ -160,6 +164,7 @@ impl Entry {
             tried: None,
             ending: false,
             is_discarded: false,
+            plan: None,
         }
     }
 }
@@ -232,6 +237,7 @@ impl Order {
             event,
             open,
             passes,
+            plan: entry.plan.clone(),
         };
         self.n_open -= usize::from(begun.open.is_some());
         self.put(object, Some(Place::Busy));
@@ -322,7 +328,8 @@ impl Order {
                 let open = entry.open.take();
                 *n_open -= usize::from(open.is_some());
                 let Entry { attempts, accepted_at, .. } = *entry;
-                overdue.push(Overdue { key: *key, attempts, accepted_at, open });
+                let plan = entry.plan.clone();
+                overdue.push(Overdue { key: *key, attempts, accepted_at, open, plan });
             }
         }
         for overdue in &overdue {

@@ -74,9 +74,11 @@ impl Recorder {
                 note,
                 attempt: Some(Attempt { revision: report.revision, status: report.status, took }),
                 replayed: None,
+                plan: None,
+                digest: None,
             }],
             marks: self.passed(job, now),
-            remember: report.remember,
+            remember: report.remember.into_iter().collect(),
             ..Record::default()
         };
         // A hint of the receiver must not be forgotten by a crash, nor what avoids a second post. The rest rides along
@@ -180,6 +182,7 @@ mod tests {
     use bytes::Bytes;
     use herald_core::delivery::EventId;
     use herald_core::event::Event;
+    use herald_core::floods::gate::Notice;
     use herald_journal::Settings;
 
     use super::*;
@@ -207,6 +210,7 @@ mod tests {
             attempts: 3,
             open: Some(OpenEvent::new(EventId(id.0), 1)),
             passes: false,
+            notice: Notice::default(),
         };
         let failure =
             ModuleFailure { kind: "trap", backtrace: "0: guest!next\n1: guest!panic".to_owned() };

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use herald_core::delivery::EventId;
-use herald_core::event::Event;
-use herald_core::intake;
 use tokio::sync::mpsc;
 
+use super::content::Missing;
 use super::hold::Identity;
 use super::lane::{Contact, Ended, Then};
 use super::order::{Begun, Key, Overdue};
@@ -19,7 +18,6 @@ use super::{Attempts, Job, Outcome, Recorder, Report};
 use crate::catalog::ProviderKey;
 use crate::clock::Clock;
 use crate::egress::Transport;
-use crate::telemetry::report;
 
 /// How long to wait before the journal is asked again for an event that could not be read.
 const REREAD: Duration = Duration::from_secs(5);
@@ -44,14 +42,6 @@ pub(super) struct Done {
     pub(super) failure: Option<String>,
 }
 
-/// Why the event of a delivery is not here.
-enum Missing {
-    /// It cannot be read at present.
-    Now,
-    /// It will never be: why.
-    Forever(&'static str),
-}
-
 impl<T: Transport> Work<T> {
     /// Makes one attempt, whatever comes in between.
     pub(super) async fn attempt(
@@ -60,13 +50,13 @@ impl<T: Transport> Work<T> {
         provider: Arc<ProviderKey>,
         alert: Arc<str>,
     ) {
-        let Begun { key, attempts, accepted_at, event, open, passes } = begun;
-        let event = match event {
-            Some(event) => Ok(event),
-            None => self.event(key.event).await,
+        let Begun { key, attempts, accepted_at, event, open, passes, plan } = begun;
+        let content = match event {
+            Some(event) => Ok((event, plan.map(|plan| plan.notice.clone()).unwrap_or_default())),
+            None => self.content(key.event, &alert, plan.as_deref()).await,
         };
-        let event = match event {
-            Ok(event) => event,
+        let (event, notice) = match content {
+            Ok(content) => content,
             Err(missing) => {
                 let now = self.clock.now();
                 let then = match missing {
@@ -91,6 +81,7 @@ impl<T: Transport> Work<T> {
             attempts,
             open,
             passes,
+            notice,
         };
         let done = self.make(key, &job).await;
         self.report(done);
@@ -140,8 +131,9 @@ impl<T: Transport> Work<T> {
         failure: Arc<str>,
     ) {
         for (overdue, alert) in overdue {
-            let Overdue { key, attempts, accepted_at, open } = overdue;
-            let event = self.event(key.event).await;
+            let Overdue { key, attempts, accepted_at, open, plan } = overdue;
+            let content = self.content(key.event, &alert, plan.as_deref()).await;
+            let event = content.map(|(event, _)| event);
             let now = self.clock.now();
             let life = event.as_ref().ok().map(|event| self.recorder.policy.life(event.is_error()));
             let then = match (&event, life) {
@@ -168,31 +160,6 @@ impl<T: Transport> Work<T> {
                 }
             };
             self.report(not_asked(Arc::clone(&provider), key, then, false));
-        }
-    }
-
-    /// Reads an event from the journal.
-    async fn event(&self, id: i64) -> Result<Arc<Event>, Missing> {
-        let stored = match self.recorder.journal.event(herald_journal::EventId(id)).await {
-            Ok(Some(stored)) => stored,
-            Ok(None) => {
-                return Err(Missing::Forever("the journal no longer has its event"));
-            }
-            Err(err) => {
-                tracing::error!(event.id = id, "the journal cannot be read: {}", report(&err));
-                return Err(Missing::Now);
-            }
-        };
-        match intake::accept(&stored.body) {
-            Ok(intake) => Ok(Arc::new(intake.event)),
-            Err(err) => {
-                tracing::error!(
-                    event.id = id,
-                    "an event in the journal cannot be read: {}",
-                    report(&err)
-                );
-                Err(Missing::Forever("its event in the journal cannot be read"))
-            }
         }
     }
 

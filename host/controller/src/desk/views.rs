@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use herald_core::delivery::JournalId;
 use herald_core::event::Event;
-use herald_journal::{Attempt, DeliveryKey, DeliveryRow, Filter, Happened, Listed, State};
+use herald_journal::{Attempt, DeliveryKey, DeliveryRow, Filter, Happened, Listed, Member, State};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -244,6 +244,9 @@ pub struct HistoryView {
     pub delivery: DeliveryView,
     /// The place of its event in the journal.
     pub event_id: i64,
+    /// The places of the other events that it names, where it is a digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digest_of: Vec<i64>,
     /// Its event; none when it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventView>,
@@ -322,6 +325,7 @@ impl HistoryView {
         journal: &JournalId,
         row: DeliveryRow,
         accepted_at: Timestamp,
+        named: &[Member],
         event: Option<EventView>,
         history: &[Happened],
     ) -> Self {
@@ -338,7 +342,8 @@ impl HistoryView {
         let event_id = row.event.0;
         let delivery = DeliveryView::of(journal, &Listed { row, accepted_at });
         let history = lines.into_iter().map(|(_, line)| line).collect();
-        HistoryView { delivery, event_id, event, history }
+        let digest_of = named.iter().map(|named| named.event.0).collect();
+        HistoryView { delivery, event_id, digest_of, event, history }
     }
 }
 

@@ -10,10 +10,13 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use herald_core::alert::Alert;
+use herald_core::floods::Floods;
 use herald_core::matching::AlertIndex;
 
 use super::Mistake;
-use super::manifest::{AlertObject, Declared, Objects, ProviderObject, SecretObject};
+use super::manifest::{
+    AlertObject, Declared, ObjectId, Objects, Origin, ProviderObject, SecretObject,
+};
 use super::nearest::did_you_mean;
 use crate::catalog::{Catalog, ProviderKey};
 
@@ -24,6 +27,8 @@ pub struct Loaded {
     /// Every mistake, sorted by file and line.
     pub mistakes: Vec<Mistake>,
     origins: HashMap<ProviderKey, (String, u64)>,
+    /// Where those Alerts were written, by uid, that have annotations of Herald's own.
+    annotated: HashMap<String, (ObjectId, Origin)>,
 }
 
 impl Loaded {
@@ -31,6 +36,19 @@ impl Loaded {
     #[must_use]
     pub fn origin(&self, key: &ProviderKey) -> Option<(String, u64)> {
         self.origins.get(key).cloned()
+    }
+
+    /// What a later check finds wrong with an annotation of an Alert.
+    #[must_use]
+    pub fn mistake_in_annotation(
+        &self,
+        alert: &Alert,
+        name: &str,
+        message: &str,
+    ) -> Option<Mistake> {
+        let (id, origin) = self.annotated.get(&alert.uid)?;
+        let field = format!("metadata.annotations[{name}]");
+        Some(origin.mistake(id, &field, message.to_owned()))
     }
 }
 
@@ -77,7 +95,14 @@ pub(crate) fn assemble<'a>(
         catalog.providers.insert(key, Arc::new(provider));
     }
     let alerts = declared(places.clone().flat_map(|place| &place.alerts), &mut mistakes);
-    catalog.alerts = AlertIndex::new(distinct_alerts(&alerts, &objects, &mut mistakes));
+    let distinct = distinct_alerts(&alerts, &objects, &mut mistakes);
+    let annotated = alerts
+        .iter()
+        .zip(&distinct)
+        .filter(|(_, alert)| alert.floods != Floods::default())
+        .map(|(object, alert)| (alert.uid.clone(), (object.id.clone(), object.origin.clone())))
+        .collect();
+    catalog.alerts = AlertIndex::new(distinct);
     for object in places.flat_map(|place| &place.labelled) {
         catalog.objects.insert(
             &object.kind,
@@ -89,7 +114,7 @@ pub(crate) fn assemble<'a>(
     mistakes.sort();
     // Two Providers with one Secret find the same fault in it.
     mistakes.dedup();
-    Loaded { catalog, mistakes, origins }
+    Loaded { catalog, mistakes, origins, annotated }
 }
 
 /// The objects whose name was not taken before.
@@ -117,7 +142,7 @@ fn declared<'a, T: Declared>(
     kept
 }
 
-/// The Alerts, each with a uid of its own, also those whose Provider does not exist.
+/// The Alerts in their order, each with a uid of its own, also those whose Provider does not exist.
 fn distinct_alerts(
     objects: &[&AlertObject],
     providers: &[&ProviderObject],

@@ -41,6 +41,7 @@ struct Inner {
     attempts: Family<ByTypeAndOutcome, Counter>,
     attempt_seconds: Family<ByType, Histogram, fn() -> Histogram>,
     deliveries: Family<ByTypeAndOutcome, Counter>,
+    held: Family<ByTypeAndReason, Counter>,
     module_failures: Family<ByTypeAndKind, Counter>,
     providers: Gauge,
     alerts: Gauge,
@@ -92,6 +93,12 @@ struct ByTypeAndOutcome {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByTypeAndReason {
+    r#type: Arc<str>,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByTypeAndKind {
     r#type: Arc<str>,
     kind: &'static str,
@@ -110,6 +117,7 @@ impl Metrics {
             attempts: Family::default(),
             attempt_seconds: Family::new_with_constructor(attempt_histogram),
             deliveries: Family::default(),
+            held: Family::default(),
             module_failures: Family::default(),
             providers: Gauge::default(),
             alerts: Gauge::default(),
@@ -155,6 +163,13 @@ impl Metrics {
     pub fn delivery(&self, provider_type: &str, outcome: &'static str) {
         let labels = ByTypeAndOutcome { r#type: self.type_label(provider_type), outcome };
         self.0.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// Counts one delivery that is not sent by itself, as its Alert asks for that: repeat, unchanged, undecided, early or
+    /// digest.
+    pub fn held(&self, provider_type: &str, reason: &'static str) {
+        let labels = ByTypeAndReason { r#type: self.type_label(provider_type), reason };
+        self.0.held.get_or_create(&labels).inc();
     }
 
     /// Counts one failure of a module; `kind` is the error's own label.
@@ -253,6 +268,11 @@ impl Inner {
             self.deliveries.clone(),
         );
         registry.register(
+            "deliveries_held",
+            "Deliveries that were not sent by themselves, as their Alert asks for that, by the Provider's type and why",
+            self.held.clone(),
+        );
+        registry.register(
             "module_failures",
             "Calls of modules that failed, by type and kind of failure",
             self.module_failures.clone(),
@@ -330,6 +350,7 @@ mod tests {
         metrics.attempt("slack", "retry", Duration::from_millis(20));
         metrics.attempt("slack", "delivered", Duration::from_millis(2));
         metrics.delivery("slack", "delivered");
+        metrics.held("slack", "repeat");
         metrics.module_failure("slack", "trap");
         metrics.catalog(3, 4, 5);
         metrics.waiting(6);
@@ -351,6 +372,7 @@ mod tests {
         check(&metrics, r#"herald_attempts_total{type="slack",outcome="retry"} 1"#);
         check(&metrics, r#"herald_attempt_duration_seconds_count{type="slack"} 2"#);
         check(&metrics, r#"herald_deliveries_total{type="slack",outcome="delivered"} 1"#);
+        check(&metrics, r#"herald_deliveries_held_total{type="slack",reason="repeat"} 1"#);
         check(&metrics, r#"herald_module_failures_total{type="slack",kind="trap"} 1"#);
         check(&metrics, "herald_catalog_providers 3");
         check(&metrics, "herald_catalog_alerts 4");

@@ -19,7 +19,7 @@ pub(crate) fn repair(
             "select {WAITING}, state from deliveries where event = ?1 and alert = ?2"
         ))?
         .query_row((key.event.0, &key.alert), |row| {
-            Ok((waiting_row(row, |text| text.into())?, state(row, 9)?))
+            Ok((waiting_row(row, |text| text.into())?, state(row, 10)?))
         })
         .optional()?;
     let Some((mut row, before)) = found else { return Ok(Repaired::Unknown) };

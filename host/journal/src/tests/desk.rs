@@ -90,7 +90,7 @@ async fn a_list_reaches_over_gaps_between_events() {
         .execute_batch(
             "insert into events select 70000, at, key, body from events where id = 1;
              insert into deliveries select 70000, alert, provider, state, attempts, due, at, note, alert_name, object,
-                revision, status, duration, replayed from deliveries where event = 1 and alert = 'a'",
+                revision, status, duration, replayed, plan, digest from deliveries where event = 1 and alert = 'a'",
         )
         .unwrap();
     drop(connection);

@@ -174,13 +174,13 @@ async fn old_notes_are_superfluous_and_so_are_the_oldest_of_too_many() {
     let bench = Bench::new().await;
     let id = bench.append(1).await;
     let note = |object: &str| RememberKey {
-        provider_uid: "p".to_owned(),
+        owner: "p".to_owned(),
         module: "slack".to_owned(),
         object: object.to_owned(),
     };
     let remember = |object: &str, millis: i64, value: String| {
         let row = DeliveryRow { at: at(millis), ..row(id, object, State::Delivered) };
-        let remember = Some((note(object), value));
+        let remember = vec![(note(object), value)];
         bench.journal.record(Record { remember, ..with_row(row) });
     };
     let day = 24 * 60 * 60 * 1000;

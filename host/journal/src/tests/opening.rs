@@ -94,7 +94,7 @@ async fn a_newer_schema_is_refused() {
     let connection = Connection::open(&place.database).unwrap();
     connection.execute_batch("update meta set value = 9 where name = 'schema'").unwrap();
     drop(connection);
-    check_refused(&place, "newer-schema", &["journal.db", "newer Herald", "schema 9", "up to 2"])
+    check_refused(&place, "newer-schema", &["journal.db", "newer Herald", "schema 9", "up to 3"])
         .await;
 }
 

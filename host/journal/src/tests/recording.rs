@@ -13,18 +13,14 @@ fn closing(event: EventId) -> Record {
 
 /// What a start must know of a row; the numbers of events are their times.
 pub(super) fn as_waiting(row: &DeliveryRow) -> WaitingRow {
-    let DeliveryRow { event, alert, provider, object, attempts, due, at, replayed, .. } =
+    let DeliveryRow { event, alert, provider, object, attempts, due, at, replayed, plan, .. } =
         row.clone();
     let accepted_at = super::at(event.0);
-    WaitingRow { event, alert, provider, object, attempts, due, at, replayed, accepted_at }
+    WaitingRow { event, alert, provider, object, attempts, due, at, replayed, accepted_at, plan }
 }
 
 fn note(object: &str) -> RememberKey {
-    RememberKey {
-        provider_uid: "p".to_owned(),
-        module: "slack".to_owned(),
-        object: object.to_owned(),
-    }
+    RememberKey { owner: "p".to_owned(), module: "slack".to_owned(), object: object.to_owned() }
 }
 
 #[tokio::test]
@@ -128,7 +124,7 @@ async fn what_is_remembered_is_known_at_once_and_after_opening_again() {
     for value in ["1", "2"] {
         bench
             .journal
-            .record(Record { remember: Some((note("x"), value.to_owned())), ..Record::default() });
+            .record(Record { remember: vec![(note("x"), value.to_owned())], ..Record::default() });
         assert_eq!(bench.journal.remembered(&note("x")).as_deref(), Some(value));
     }
     let bench = bench.again().await;

@@ -44,6 +44,9 @@ pub(super) fn show(shown: &HistoryView, now: Timestamp) -> String {
         ["next".to_owned(), next(delivery, now)],
         ["reason".to_owned(), or_dash(&first_line(&delivery.reason))],
     ];
+    if !shown.digest_of.is_empty() {
+        facts.push(["digest of".to_owned(), events_of(shown)]);
+    }
     facts.iter_mut().for_each(|[_, value]| *value = clean(value));
     let mut text = aligned(&facts);
     text.push_str("\n\nhistory\n");
@@ -57,6 +60,14 @@ pub(super) fn show(shown: &HistoryView, now: Timestamp) -> String {
     let event = shown.event.as_ref().and_then(|event| serde_json::to_string_pretty(&event.0).ok());
     text.push_str(&indented(&event.unwrap_or_else(|| "it cannot be read".to_owned())));
     text
+}
+
+/// Such as `events 12, 15 and 16`.
+fn events_of(shown: &HistoryView) -> String {
+    let others: Vec<String> = shown.digest_of.iter().map(i64::to_string).collect();
+    let (last, others) = others.split_last().expect("it names at least one event more");
+    let others = others.iter().map(|id| format!(", {id}")).collect::<String>();
+    format!("events {}{others} and {last}", shown.event_id)
 }
 
 /// What a repair did.
@@ -210,6 +221,7 @@ ID            STATE    AGE    PROVIDER   ALERT     OBJECT                       
         let shown = HistoryView {
             delivery: delivery(),
             event_id: 7,
+            digest_of: Vec::new(),
             event: Some(EventView(serde_json::json!({"message": "a\u{1b}b"}))),
             history: vec![attempt],
         };
@@ -221,6 +233,11 @@ ID            STATE    AGE    PROVIDER   ALERT     OBJECT                       
             "\\u001bb",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+        for (others, expected) in [(vec![8], "events 7 and 8"), (vec![8, 11], "events 7, 8 and 11")]
+        {
+            let text = show(&HistoryView { digest_of: others, ..shown.clone() }, now());
+            assert!(text.contains(&format!("\ndigest of  {expected}\n")), "{text}");
         }
     }
 

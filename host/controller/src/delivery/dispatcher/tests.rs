@@ -1,5 +1,6 @@
 //! The whole way of deliveries on virtual time: a real journal and a real module, and a receiver that is played.
 
+mod floods;
 mod receiver;
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use herald_core::alert::{Alert, AlertSeverity, EventSource};
 use herald_core::delivery::JournalId;
+use herald_core::floods::Floods;
 use herald_core::matching::AlertIndex;
 use herald_core::patterns::Patterns;
 use herald_core::retry::RetryPolicy;
@@ -23,7 +25,7 @@ use crate::credentials::Credentials;
 use crate::delivery::{Forgetful, Options};
 use crate::egress::fixture;
 use crate::modules::{self, Modules};
-use crate::router::Router;
+use crate::router::{Digests, Router};
 use crate::telemetry::Metrics;
 use receiver::{Answer, Receiver};
 
@@ -43,8 +45,10 @@ struct World {
     posted: u32,
 }
 
-fn catalog() -> Catalog {
-    let provider = fixture::provider("http://receiver.example/hook", &[]);
+/// One Provider of this type, and an Alert that wants these events about Kustomizations.
+fn catalog(kind: &str, severity: AlertSeverity, floods: &Floods) -> Catalog {
+    let mut provider = fixture::provider("http://receiver.example/hook", &[]);
+    kind.clone_into(&mut provider.kind);
     let source = EventSource {
         kind: "Kustomization".to_owned(),
         name: "*".to_owned(),
@@ -56,13 +60,14 @@ fn catalog() -> Catalog {
         name: "a".to_owned(),
         uid: "alert-uid".to_owned(),
         provider: provider.name.clone(),
-        severity: AlertSeverity::Info,
+        severity,
         sources: vec![source],
         inclusions: Patterns::default(),
         exclusions: Patterns::default(),
         event_metadata: std::collections::BTreeMap::new(),
         summary: String::new(),
         suspend: false,
+        floods: floods.clone(),
         json: serde_json::Value::Null,
     };
     let mut catalog =
@@ -74,16 +79,27 @@ fn catalog() -> Catalog {
 impl World {
     /// A start over this folder at that second.
     async fn start(dir: &Path, second: i64) -> Self {
+        Self::start_with(
+            dir,
+            second,
+            "generic",
+            catalog("generic", AlertSeverity::Info, &Floods::default()),
+        )
+        .await
+    }
+
+    /// The same with this catalog, whose Providers are of one type.
+    async fn start_with(dir: &Path, second: i64, kind: &str, catalog: Catalog) -> Self {
         let (clock, hand) = Manual::at(at(second));
         let (journal, recovered) =
             Journal::open(dir, herald_journal::Settings::default()).await.unwrap();
         let modules = Arc::new(Modules::new(modules::engine().unwrap()));
-        modules.load(["generic"]).await.unwrap();
-        let catalog = Arc::new(CatalogStore::new(catalog()));
+        modules.load([kind]).await.unwrap();
+        let catalog = Arc::new(CatalogStore::new(catalog));
         let receiver = Arc::new(Receiver::new(clock.clone()));
         let attempts = Arc::new(Attempts::new(
             Arc::clone(&catalog),
-            modules,
+            Arc::clone(&modules),
             Arc::clone(&receiver),
             Credentials::default(),
             Arc::new(Forgetful),
@@ -96,8 +112,19 @@ impl World {
             policy: RetryPolicy::default(),
             metrics: metrics.clone(),
         });
-        let dispatcher = Dispatcher::start(attempts, recorder, Settings::default(), clock);
-        let router = Router { journal: journal.clone(), catalog, dispatcher: dispatcher.clone() };
+        let dispatcher = Dispatcher::start(attempts, recorder, Settings::default(), clock.clone());
+        let digests = Digests::new(journal.clone(), dispatcher.clone(), clock.clone());
+        let recovered = digests.adopt(recovered).await;
+        let router = Router {
+            journal: journal.clone(),
+            catalog,
+            modules,
+            dispatcher: dispatcher.clone(),
+            digests: Arc::new(digests),
+            metrics: metrics.clone(),
+            clock,
+            options: Options::default(),
+        };
         let events = router.resume(recovered).await;
         Self { hand, journal, events, dispatcher, router, receiver, metrics, posted: 0 }
     }

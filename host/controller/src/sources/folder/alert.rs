@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use herald_core::alert::{Alert, AlertSeverity, EventSource};
+use herald_core::floods::{self, Floods};
 use herald_core::patterns::Patterns;
 
 use super::annotations;
@@ -38,7 +39,7 @@ pub(super) fn read(
     mut notes: Notes,
 ) -> (Option<AlertObject>, Vec<Mistake>) {
     fields.expect_only(&OBJECT, &mut notes);
-    annotations::read(fields, &[], &mut notes);
+    let floods = floods(fields, &mut notes);
     if fields.entry("spec", &mut notes).is_none() {
         let advice = "add it with `providerRef:` and `eventSources:`";
         fields.note_missing("spec", advice, &mut notes);
@@ -72,9 +73,21 @@ pub(super) fn read(
         event_metadata,
         summary,
         suspend,
+        floods,
         json: head.json,
     };
     (Some(AlertObject { id: head.id, origin, alert: Arc::new(alert) }), mistakes)
+}
+
+/// What its annotations ask for against floods; one that is wrong is off.
+fn floods(fields: &Fields<'_>, notes: &mut Notes) -> Floods {
+    let mut floods = Floods::default();
+    for annotation in annotations::read(fields, &floods::ANNOTATIONS, notes) {
+        if let Err(error) = floods.set(annotation.name, annotation.value) {
+            notes.mistake(annotation.line, &annotation.path, error.to_string());
+        }
+    }
+    floods
 }
 
 fn provider(spec: &Fields<'_>, notes: &mut Notes) -> Option<String> {

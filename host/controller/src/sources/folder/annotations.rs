@@ -3,14 +3,14 @@
 //! Others are none of our business. A name of ours that nobody knows is a mistake, or a slip would turn off what it asks
 //! for. What a value means is known to the files of the objects.
 
+use herald_core::floods::PREFIX;
+
 use super::fields::{Fields, Notes};
 use crate::sources::nearest::nearest;
 
-/// What the names of our annotations begin with.
-const PREFIX: &str = "herald.dev/";
-
 /// An annotation that is there.
 pub(super) struct Annotation<'n> {
+    pub(super) name: &'n str,
     pub(super) value: &'n str,
     pub(super) line: u64,
     pub(super) path: String,
@@ -42,7 +42,7 @@ pub(super) fn read<'n>(
         }
         annotations.entry(&entry.key, notes);
         if let Some(value) = entry.value.text() {
-            found.push(Annotation { value, line: entry.line, path });
+            found.push(Annotation { name: &entry.key, value, line: entry.line, path });
         }
     }
     found

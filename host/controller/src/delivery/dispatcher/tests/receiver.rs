@@ -34,6 +34,8 @@ pub(super) struct Receiver {
     play: Mutex<Play>,
     /// Object and message of each event that it answered with success.
     taken: Mutex<Vec<(String, u32)>>,
+    /// The bodies of the same, as they came.
+    bodies: Mutex<Vec<Value>>,
     sent: AtomicUsize,
     /// Requests that wait for the clock.
     inside: AtomicUsize,
@@ -46,6 +48,7 @@ impl Receiver {
             clock,
             play: Mutex::new(Box::new(|_, _| Answer::status(200))),
             taken: Mutex::default(),
+            bodies: Mutex::default(),
             sent: AtomicUsize::new(0),
             inside: AtomicUsize::new(0),
         }
@@ -58,6 +61,10 @@ impl Receiver {
 
     pub(super) fn taken(&self) -> Vec<(String, u32)> {
         self.taken.lock().unwrap().clone()
+    }
+
+    pub(super) fn bodies(&self) -> Vec<Value> {
+        self.bodies.lock().unwrap().clone()
     }
 
     pub(super) fn sent(&self) -> usize {
@@ -79,7 +86,9 @@ impl Transport for std::sync::Arc<Receiver> {
         self.sent.fetch_add(1, Ordering::SeqCst);
         let host = "receiver.example".to_owned();
         let event: Value = serde_json::from_slice(&request.body).unwrap();
-        let message = event["message"].as_str().unwrap();
+        // As `generic` says it, or `rocket`.
+        let message =
+            event["message"].as_str().or(event["attachments"][0]["text"].as_str()).unwrap();
         let now = self.clock.now();
         let answer = (self.play.lock().unwrap())(now, message);
         match answer {
@@ -94,8 +103,12 @@ impl Transport for std::sync::Arc<Receiver> {
             }
             Answer::Status(status, headers) => {
                 if status == 200 {
-                    let object = event["involvedObject"]["name"].as_str().unwrap().to_owned();
-                    self.taken.lock().unwrap().push((object, message.parse().unwrap()));
+                    self.bodies.lock().unwrap().push(event.clone());
+                    if let Some(object) = event["involvedObject"]["name"].as_str()
+                        && let Ok(number) = message.parse()
+                    {
+                        self.taken.lock().unwrap().push((object.to_owned(), number));
+                    }
                 }
                 let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
                 Ok(Response { status, headers: headers.collect(), body: Vec::new() })
