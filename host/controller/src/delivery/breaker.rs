@@ -1,13 +1,15 @@
 //! Whether a receiver is worth an attempt: after some failures in a row nothing is sent to it but one probe now and then.
 //!
-//! Pure: time and chance are arguments. It must not know deliveries; what counts as a failure is decided elsewhere.
+//! Pure: time and chance are arguments. It knows of a delivery the number of its event alone; what counts as a failure is
+//! decided elsewhere.
 
 use std::time::Duration;
 
 use herald_core::retry::RetryPolicy;
 use jiff::Timestamp;
 
-/// So many failures in a row, without one answer between them, open the breaker.
+/// So many failures in a row, without one answer between them, open the breaker, if they are of more than one event: a
+/// receiver that fails one alone may take all others.
 const FAILURES: u32 = 5;
 
 /// How long it stays open before a probe: so long at first, doubled with each probe that fails, up to the longest.
@@ -19,6 +21,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub(super) struct Breaker {
     /// Failures since the receiver last answered.
     failures: u32,
+    /// The event that failed, as long as it is the only one.
+    alone: Option<i64>,
     open: Option<Open>,
 }
 
@@ -107,11 +111,13 @@ impl Breaker {
     /// asked for.
     pub(super) fn failed(
         &mut self,
+        event: i64,
         is_probe: bool,
         not_before: Option<Timestamp>,
         now: Timestamp,
         jitter: f64,
     ) -> Option<Change> {
+        self.alone = Some(event).filter(|_| self.failures == 0 || self.alone == Some(event));
         self.failures = self.failures.saturating_add(1);
         let rest = |probes: u32| {
             let policy = RetryPolicy { first: FIRST, max: LONGEST, ..RetryPolicy::default() };
@@ -130,7 +136,7 @@ impl Breaker {
                 open.until = not_before.map_or(open.until, |time| time.max(open.until));
                 None
             }
-            None if self.failures >= FAILURES => {
+            None if self.failures >= FAILURES && self.alone.is_none() => {
                 let until = rest(0);
                 self.open = Some(Open { until, probes: 0, probing: false });
                 Some(Change::Opened(until))
@@ -164,10 +170,10 @@ mod tests {
 
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
-        for _ in 1..FAILURES {
-            assert_eq!(breaker.failed(false, None, at(0), 1.0), None);
+        for event in 1..FAILURES {
+            assert_eq!(breaker.failed(event.into(), false, None, at(0), 1.0), None);
         }
-        assert_eq!(breaker.failed(false, None, at(0), 1.0), Some(Change::Opened(at(1))));
+        assert_eq!(breaker.failed(0, false, None, at(0), 1.0), Some(Change::Opened(at(1))));
         breaker
     }
 
@@ -175,12 +181,21 @@ mod tests {
     fn failures_in_a_row_open_it_and_an_answer_between_them_does_not() {
         let mut breaker = Breaker::default();
         for _ in 0..3 {
-            for _ in 1..FAILURES {
-                assert_eq!(breaker.failed(false, None, at(0), 1.0), None);
+            for event in 1..FAILURES {
+                assert_eq!(breaker.failed(event.into(), false, None, at(0), 1.0), None);
             }
             assert_eq!(breaker.answered(), None);
         }
         assert_eq!(opened().gate(at(0)), Gate::Shut(at(1)));
+    }
+
+    #[test]
+    fn one_event_alone_does_not_open_it() {
+        let mut breaker = Breaker::default();
+        for _ in 0..3 * FAILURES {
+            assert_eq!(breaker.failed(7, false, None, at(0), 1.0), None);
+        }
+        assert_eq!(breaker.failed(8, false, None, at(0), 1.0), Some(Change::Opened(at(1))));
     }
 
     #[test]
@@ -190,9 +205,9 @@ mod tests {
         assert_eq!((breaker.gate(at(1)), breaker.state(at(1))), (Gate::Probe, State::HalfOpen));
         assert!(breaker.start());
         assert_eq!(breaker.gate(at(1)), Gate::Probing);
-        assert_eq!(breaker.failed(true, None, at(5), 1.0), Some(Change::StillOpen(at(7))));
+        assert_eq!(breaker.failed(1, true, None, at(5), 1.0), Some(Change::StillOpen(at(7))));
         assert!(breaker.start());
-        assert_eq!(breaker.failed(true, None, at(7), 1.0), Some(Change::StillOpen(at(11))));
+        assert_eq!(breaker.failed(1, true, None, at(7), 1.0), Some(Change::StillOpen(at(11))));
         assert!(breaker.start());
         assert_eq!(breaker.answered(), Some(Change::Closed));
         assert_eq!(breaker.state(at(11)), State::Closed);
@@ -203,19 +218,19 @@ mod tests {
         let mut breaker = opened();
         for _ in 0..20 {
             breaker.start();
-            breaker.failed(true, None, at(0), 1.0);
+            breaker.failed(1, true, None, at(0), 1.0);
         }
         assert_eq!(breaker.until(), Some(at(60)));
         breaker.start();
-        breaker.failed(true, Some(at(900)), at(60), 1.0);
+        breaker.failed(1, true, Some(at(900)), at(60), 1.0);
         assert_eq!(breaker.gate(at(899)), Gate::Shut(at(900)));
     }
 
     #[test]
     fn what_began_before_it_opened_changes_nothing_unless_it_is_an_answer() {
         let mut breaker = opened();
-        assert_eq!(breaker.failed(false, None, at(0), 1.0), None);
-        assert_eq!(breaker.failed(false, Some(at(30)), at(0), 1.0), None);
+        assert_eq!(breaker.failed(1, false, None, at(0), 1.0), None);
+        assert_eq!(breaker.failed(1, false, Some(at(30)), at(0), 1.0), None);
         assert_eq!(breaker.gate(at(29)), Gate::Shut(at(30)));
         assert_eq!(breaker.answered(), Some(Change::Closed));
     }

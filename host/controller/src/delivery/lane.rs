@@ -145,7 +145,13 @@ impl Lane {
             if self.running.len() >= places || self.closed_until(now).is_some() {
                 return None;
             }
-            let (object, is_again) = self.pick()?;
+            let Some((object, is_again)) = self.pick() else {
+                // A receiver whose deliveries all wait for their own times is asked whether it is back all the same.
+                if self.breaker.gate(now) == Gate::Probe && self.order.hasten(now, patience) {
+                    continue;
+                }
+                return None;
+            };
             let Some(begun) = self.order.begin(object, now, patience) else { continue };
             let is_probe = self.breaker.start();
             self.pace.start(now);
@@ -224,7 +230,7 @@ impl Lane {
             }
             Contact::Failed => {
                 let not_before = hint.and_then(|hint| now.checked_add(hint).ok());
-                self.breaker.failed(running.is_probe, not_before, now, jitter)
+                self.breaker.failed(running.key.event, running.is_probe, not_before, now, jitter)
             }
         }
     }
@@ -305,12 +311,17 @@ impl Lane {
         if self.order.len() == 0 {
             return self.remembers_until().filter(|time| *time > now);
         }
-        let has_ready = self.order.first_fresh().or(self.order.first_again()).is_some();
         let gate = self
             .closed_until(now)
             .flatten()
-            .filter(|_| has_ready && self.running.len() < self.places);
+            .filter(|_| self.running.len() < self.places && self.has_candidate());
         [self.order.next_timer(), gate].into_iter().flatten().min()
+    }
+
+    /// Whether something could start once the gate opens.
+    fn has_candidate(&self) -> bool {
+        self.order.first_fresh().or(self.order.first_again()).is_some()
+            || !self.breaker.is_closed() && self.order.can_hasten()
     }
 
     /// Whether nothing is left of it, so that it can be dropped.

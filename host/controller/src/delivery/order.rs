@@ -17,6 +17,9 @@ use jiff::Timestamp;
 use super::room::Kept;
 use super::{OpenEvent, Plan};
 
+/// So many objects are looked at for a delivery that can be a probe.
+const LOOKED_AT: usize = 64;
+
 /// An object, as far as order goes: two of the same number are taken for one, which costs a wait and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ObjectId(pub(super) u64);
@@ -297,6 +300,31 @@ impl Order {
             }
         }
         self.refresh_all(now, patience);
+    }
+
+    /// Whether [`Order::hasten`] would find one.
+    pub(super) fn can_hasten(&self) -> bool {
+        self.next_blamed().is_some()
+    }
+
+    /// The receiver may work again and nothing is due to find out: what it failed, set no time for, and is due first is due
+    /// now. Whether there was one.
+    pub(super) fn hasten(&mut self, now: Timestamp, patience: Patience) -> bool {
+        let Some(key) = self.next_blamed() else { return false };
+        if let Some(tried) = self.entries.get_mut(&key).and_then(|entry| entry.tried.as_mut()) {
+            tried.due = tried.due.min(now);
+        }
+        self.refresh(key.object, now, patience);
+        true
+    }
+
+    /// Among the objects that are due next; behind very many for which the receiver set a time none is looked for.
+    fn next_blamed(&self) -> Option<Key> {
+        self.timers.iter().take(LOOKED_AT).find_map(|(_, object)| {
+            let (key, entry) = self.of(*object).next()?;
+            let tried = entry.tried.as_ref()?;
+            (tried.blames_receiver && !tried.hinted && !entry.ending).then_some(*key)
+        })
     }
 
     /// What a delivery depends on besides its receiver is another now: those that failed with something else are due.

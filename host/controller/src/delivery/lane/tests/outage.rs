@@ -176,19 +176,38 @@ fn a_probe_at_a_time_tries_different_deliveries() {
         (0..8).filter_map(|event| fail(&mut lane, event, &event.to_string(), 15, 17)).collect();
     assert_eq!(changes, [Change::Opened(at(16))]);
     assert_eq!(lane.obstacle(ObjectId::of("new"), at(15)), Some(Obstacle::Breaker));
-    assert_eq!(started(&mut lane, 16), NOTHING, "none is due");
-    let first = started(&mut lane, 17);
-    assert_eq!(first.len(), 1, "one alone");
+    assert_eq!(started(&mut lane, 15), NOTHING);
+    let first = started(&mut lane, 16);
+    assert_eq!(first.len(), 1, "one alone, before its time");
     assert_eq!(
-        fail(&mut lane, first[0], &first[0].to_string(), 17, 300),
-        Some(Change::StillOpen(at(19)))
+        fail(&mut lane, first[0], &first[0].to_string(), 16, 300),
+        Some(Change::StillOpen(at(18)))
     );
-    assert_eq!(lane.next_wake(at(17)), Some(at(19)));
-    let second = started(&mut lane, 19);
+    assert_eq!(lane.next_wake(at(16)), Some(at(17)));
+    assert_eq!(started(&mut lane, 17), NOTHING);
+    assert_eq!(lane.next_wake(at(17)), Some(at(18)));
+    let second = started(&mut lane, 18);
     assert!(second.len() == 1 && second != first, "another one: {second:?}");
     deliver(&mut lane, second[0], &second[0].to_string(), 20);
     let all = started(&mut lane, 20);
     assert_eq!(all.len(), 6, "what it failed is due now, a quarter of the places aside: {all:?}");
+}
+
+/// The waits of single deliveries are longer than the breaker's: it finds out for them that the receiver is back.
+#[test]
+fn what_waits_long_is_tried_as_soon_as_a_probe_may_be_made() {
+    let mut lane = lane(8);
+    for event in 0..6 {
+        offer(&mut lane, event, &event.to_string(), 0);
+    }
+    assert_eq!(started(&mut lane, 0).len(), 6);
+    for event in 0..6 {
+        fail(&mut lane, event, &event.to_string(), 0, 600 + event);
+    }
+    assert_eq!(lane.next_wake(at(0)), Some(at(1)));
+    assert_eq!(started(&mut lane, 1), [0], "that which is due first");
+    deliver(&mut lane, 0, "0", 1);
+    assert_eq!(started(&mut lane, 1).len(), 5, "and then the others");
 }
 
 /// The receiver said when it will work again: nothing comes earlier, whatever else is due.
