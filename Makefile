@@ -6,7 +6,7 @@ WASM := wasm32-unknown-unknown
 # Only the hostile modules of the tests are built for it.
 WASI := wasm32-wasip2
 
-.PHONY: demo test test-receivers check crash bench setup fmt
+.PHONY: demo test test-receivers test-cluster check crash bench setup fmt
 
 ## demo: delivers a handful of Flux events to a small receiver and shows what it got
 demo: setup
@@ -23,13 +23,18 @@ test: setup
 test-receivers: setup
 	$(CARGO) test --locked --workspace --test receivers
 
+## test-cluster: Herald at a real API server: the one of KUBECONFIG, of KUBEBUILDER_ASSETS, or of ../shared/testcluster;
+## needs Go, for helm and kubeconform
+test-cluster: setup
+	$(CARGO) test --locked --workspace --test cluster -- --test-threads=1
+
 ## check: formatting, lints, docs and the rules of the tree
 check: setup
 	$(CARGO) fmt --all --check
 	cd guests && $(CARGO) fmt --all --check
 	cd tests/components && $(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked --workspace --test receivers -- -D warnings
+	$(CARGO) clippy --locked --workspace --test receivers --test cluster -- -D warnings
 	cd guests && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target-dir ../target/wasm -- -D warnings
 	cd tests/components && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target $(WASI) --target-dir ../../target/wasm -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items

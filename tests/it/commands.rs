@@ -9,7 +9,13 @@ use herald_tests::receiver::{Receiver, Reply};
 use serde_json::Value;
 
 fn herald(args: &[&str]) -> Output {
-    output(Command::new(binary()).args(args).current_dir(root()))
+    let mut command = Command::new(binary());
+    // The cluster of whoever runs the tests is none of their business.
+    command
+        .env("HOME", "/nonexistent")
+        .env_remove("KUBECONFIG")
+        .env_remove("KUBERNETES_SERVICE_HOST");
+    output(command.args(args).current_dir(root()))
 }
 
 fn stdout(output: &Output) -> String {
@@ -68,6 +74,8 @@ fn a_wrong_command_line_or_file_ends_with_64_and_says_what_to_change() {
         (&["serve", "--config-dir", "no/such/folder"], "no/such/folder"),
         (&["serve", "--config-dir", "tests", "--events-addr", "nonsense"], "nonsense"),
         (&["serve", "--config-dir", "tests", "--rate-limit-interval", "5"], "30s"),
+        (&["serve", "--kubeconfig", "no/such/file"], "no/such/file"),
+        (&["serve", "--leader-election-lease-duration=5s"], "--leader-election-renew-deadline"),
         (&["frobnicate"], "frobnicate"),
     ] {
         let output = herald(args);
@@ -94,8 +102,79 @@ fn modules_lists_the_types() {
 }
 
 #[test]
+fn crds_prints_the_definitions_and_writes_the_files_of_deploy() {
+    let printed = stdout(&herald(&["crds"]));
+    for file in ["alerts.yaml", "providers.yaml"] {
+        let text = std::fs::read_to_string(root().join("deploy/crds").join(file)).unwrap();
+        assert!(printed.contains(text.trim_end()), "{file}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let output = herald(&["crds", "--write", dir.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn every_flag_of_the_peer_is_accepted_and_what_means_nothing_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let flags = [
+        "serve",
+        // It ends here, after the flags were read.
+        "--config-dir=no/such/folder",
+        "--metrics-addr=:8080",
+        "--events-addr=:9090",
+        "--health-addr=:9440",
+        "--receiverAddr=:9292",
+        "--concurrent=4",
+        "--rate-limit-interval=5m",
+        "--export-http-path-metrics",
+        "--watch-all-namespaces=true",
+        "--watch-configs-label-selector=reconcile.fluxcd.io/watch=Enabled",
+        "--kube-api-qps=50",
+        "--kube-api-burst=300",
+        "--log-encoding=json",
+        "--log-level=info",
+        "--enable-leader-election",
+        "--leader-election-release-on-cancel=true",
+        "--leader-election-lease-duration=35s",
+        "--leader-election-renew-deadline=30s",
+        "--leader-election-retry-period=5s",
+        "--no-cross-namespace-refs=true",
+        "--min-retry-delay=750ms",
+        "--max-retry-delay=15m",
+        "--feature-gates=CacheSecretsAndConfigMaps=false,ObjectLevelWorkloadIdentity=true",
+        "--token-cache-max-size=100",
+        "--token-cache-max-duration=1h",
+        "--default-service-account=robot",
+    ];
+    let data_dir = format!("--data-dir={}", data.path().display());
+    let args: Vec<&str> = flags.into_iter().chain([data_dir.as_str()]).collect();
+    let output = herald(&args);
+    assert_eq!(output.status.code(), Some(64));
+    let said = stderr(&output);
+    assert!(said.contains("no/such/folder"), "{said}");
+    let warning = said.lines().find(|line| line.contains("without effect")).unwrap();
+    for flag in flags.into_iter().filter(|arg| arg.starts_with("--")) {
+        let name = flag.split('=').next().unwrap();
+        let means_nothing = [
+            "--receiverAddr",
+            "--concurrent",
+            "--watch-configs-label-selector",
+            "--min-retry-delay",
+            "--max-retry-delay",
+            "--feature-gates",
+            "--token-cache-max-size",
+            "--token-cache-max-duration",
+            "--default-service-account",
+        ]
+        .contains(&name);
+        assert_eq!(warning.contains(name), means_nothing, "{name}: {warning}");
+    }
+}
+
+#[test]
 fn help_is_there_for_every_command() {
-    for command in ["serve", "render", "send", "modules", "deliveries"] {
+    for command in ["serve", "render", "send", "modules", "deliveries", "crds", "migrate"] {
         let output = herald(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("Usage: herald"), "{command}");

@@ -39,7 +39,7 @@ impl Example {
             // JSON is YAML.
             secret.insert("headers".to_owned(), json!(Value::Object(headers).to_string()));
         }
-        Self { kind: kind.to_owned(), spec: provider.json["spec"].clone(), secret }
+        Self { kind: kind.to_owned(), spec: provider.json.value()["spec"].clone(), secret }
     }
 
     /// The folder of the case that it is from.

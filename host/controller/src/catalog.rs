@@ -2,17 +2,21 @@
 //!
 //! It must not know where Providers and Alerts come from, nor what is done with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
 use herald_core::alert::Alert;
+use herald_core::event::ObjectReference;
 use herald_core::matching::{AlertIndex, Labels};
 use herald_core::provider::Provider;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 
 /// What names a Provider: its namespace and its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,13 +41,34 @@ pub struct ObjectLabels {
 
 type LabelsByName = HashMap<String, BTreeMap<String, String>>;
 
+/// Reads the labels of an object that the catalog does not know.
+pub trait LabelReader: Send + Sync {
+    /// The labels of the object that an event is about.
+    fn read<'a>(
+        &'a self,
+        object: &'a ObjectReference,
+    ) -> BoxFuture<'a, Result<Arc<BTreeMap<String, String>>, UnreadableLabels>>;
+}
+
+/// Why labels are not to be had.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{reason}")]
+pub struct UnreadableLabels {
+    /// Why, for people.
+    pub reason: String,
+    /// Whether asking again would change nothing.
+    pub is_final: bool,
+}
+
 /// The user's objects at one moment.
 #[derive(Default)]
 pub struct Catalog {
     /// Every Alert, also one whose Provider does not exist.
-    pub alerts: AlertIndex,
+    pub alerts: Arc<AlertIndex>,
     /// Every Provider, also one that cannot be used.
     pub providers: HashMap<ProviderKey, Arc<Provider>>,
+    /// Those of the Providers of which a Secret was not read yet.
+    pub incomplete: HashSet<ProviderKey>,
     /// The labels that `matchLabels` looks at.
     pub objects: ObjectLabels,
 }
@@ -52,7 +77,12 @@ pub struct Catalog {
 pub struct CatalogStore {
     current: ArcSwap<Catalog>,
     revision: watch::Sender<u64>,
+    demands: Option<mpsc::UnboundedSender<ProviderKey>>,
 }
+
+/// How long an attempt waits until its Provider is complete. What takes longer is a misconfigured attempt, which waits for
+/// the Provider to change.
+const COMPLETION: Duration = Duration::from_secs(10);
 
 impl ProviderKey {
     /// The key of this name in this namespace.
@@ -111,6 +141,19 @@ impl ObjectLabels {
             .or_default()
             .insert(name.to_owned(), labels);
     }
+
+    /// The namespaces and names of the objects of a kind, in order.
+    #[must_use]
+    pub fn of_kind(&self, kind: &str) -> Vec<(&str, &str)> {
+        let namespaces = self.kinds.get(kind).into_iter().flatten();
+        let mut names: Vec<(&str, &str)> = namespaces
+            .flat_map(|(namespace, names)| {
+                names.keys().map(|name| (namespace.as_str(), name.as_str()))
+            })
+            .collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 impl Labels for ObjectLabels {
@@ -137,7 +180,39 @@ impl CatalogStore {
     /// A store that begins with `catalog`, as revision 0.
     #[must_use]
     pub fn new(catalog: Catalog) -> Self {
-        Self { current: ArcSwap::from_pointee(catalog), revision: watch::Sender::new(0) }
+        Self {
+            current: ArcSwap::from_pointee(catalog),
+            revision: watch::Sender::new(0),
+            demands: None,
+        }
+    }
+
+    /// An empty store whose source reads Secrets when a Provider is used; the receiver tells it which those are.
+    #[must_use]
+    pub fn on_demand() -> (Self, mpsc::UnboundedReceiver<ProviderKey>) {
+        let (demands, received) = mpsc::unbounded_channel();
+        (Self { demands: Some(demands), ..Self::new(Catalog::default()) }, received)
+    }
+
+    /// The current catalog with all that this Provider needs, as far as that can be had within a few seconds.
+    pub async fn load_complete(&self, key: &ProviderKey) -> Arc<Catalog> {
+        let catalog = self.load();
+        let Some(demands) = self.demands.as_ref().filter(|_| catalog.incomplete.contains(key))
+        else {
+            return catalog;
+        };
+        let mut revision = self.subscribe();
+        let deadline = Instant::now() + COMPLETION;
+        // Whoever follows the cluster ends only with the process.
+        drop(demands.send(key.clone()));
+        loop {
+            let catalog = self.load();
+            let is_over = !catalog.incomplete.contains(key)
+                || !matches!(timeout_at(deadline, revision.changed()).await, Ok(Ok(())));
+            if is_over {
+                return self.load();
+            }
+        }
     }
 
     /// The current catalog; who holds it keeps seeing it as it is.
@@ -171,6 +246,25 @@ mod tests {
         for text in ["", "slack", "/slack", "default/", "a/b/c"] {
             assert_eq!(text.parse::<ProviderKey>(), Err(ParseProviderKeyError), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_needs_a_provider_waits_until_it_is_complete() {
+        let (store, mut demands) = CatalogStore::on_demand();
+        let key = ProviderKey::new("apps", "slack");
+        assert!(store.load_complete(&key).await.providers.is_empty());
+        let incomplete = || Catalog { incomplete: [key.clone()].into(), ..Catalog::default() };
+        store.replace(incomplete());
+        let source = async {
+            assert_eq!(demands.recv().await, Some(key.clone()));
+            // Another change in between completes nothing.
+            store.replace(incomplete());
+            tokio::task::yield_now().await;
+            store.replace(Catalog::default());
+        };
+        let (catalog, ()) = tokio::join!(store.load_complete(&key), source);
+        assert!(catalog.incomplete.is_empty());
+        assert!(demands.try_recv().is_err(), "it is asked for once");
     }
 
     #[test]

@@ -4,12 +4,14 @@
 
 mod bytes;
 mod compile_module;
+mod crds;
 mod deliveries;
 mod delivery_flags;
 mod duration;
 mod environment;
 mod growth;
 mod instance;
+mod migrate;
 mod modules;
 mod modules_dir;
 mod render;
@@ -43,6 +45,8 @@ enum Command {
     Send(send::Send),
     Modules(modules::Modules),
     Deliveries(deliveries::Deliveries),
+    Crds(crds::Crds),
+    Migrate(migrate::Migrate),
     #[command(hide = true, name = crate::modules::compiler::COMMAND)]
     CompileModule(compile_module::CompileModule),
 }
@@ -99,6 +103,8 @@ pub fn main() -> ExitCode {
         Command::Send(send) => block_on(send.run()),
         Command::Modules(modules) => block_on(modules.run()),
         Command::Deliveries(deliveries) => block_on(deliveries.run()),
+        Command::Crds(crds) => crds.run(),
+        Command::Migrate(migrate) => block_on(migrate.run()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,26 +2,33 @@
 //!
 //! The router reads what the journal hands over: first the events that were open when the process ended, then each event
 //! as it is committed. An event stays open in the journal until each of its deliveries has a row.
+//!
+//! Where an Alert selects by labels that the catalog does not have, they are asked for. An event for which they cannot be
+//! had now is taken again later; the others do not wait for it.
 
 mod digests;
 mod gate;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use herald_core::alert::Alert;
 use herald_core::delivery::EventId;
 use herald_core::event::Event;
 use herald_core::floods::gate::Notice;
 use herald_core::intake;
+use herald_core::matching::{Labels, Match, matches};
 use herald_journal::{
     DeliveryRow, Events, Journal, Record, Recovered, State, StoredEvent, WaitingRow,
 };
 
-use crate::catalog::{Catalog, CatalogStore, ProviderKey};
+use crate::catalog::{Catalog, CatalogStore, LabelReader, ProviderKey};
 use crate::clock::Clock;
 use crate::delivery::{Dispatcher, Job, ObjectKey, OpenEvent, Options, Plan};
 use crate::modules::Modules;
+use crate::notices::Observer;
 use crate::telemetry::{Metrics, report};
 pub use digests::Digests;
 use digests::Gathered;
@@ -29,7 +36,8 @@ use gate::{Gate, Verdict, candidates};
 
 /// The Alerts that want this event.
 pub fn route<'a>(event: &Event, catalog: &'a Catalog) -> Vec<&'a Arc<Alert>> {
-    let wanted = candidates(event, catalog).into_iter().filter(|candidate| candidate.is_wanted);
+    let candidates = candidates(event, catalog, &catalog.objects);
+    let wanted = candidates.into_iter().filter(|candidate| candidate.is_wanted);
     wanted.map(|candidate| candidate.alert).collect()
 }
 
@@ -39,7 +47,30 @@ pub fn provider_of(alert: &Alert) -> ProviderKey {
     ProviderKey { namespace: alert.namespace.clone(), name: alert.provider.clone() }
 }
 
+/// How long to wait before labels are asked for again that were not to be had.
+const LABELS_AGAIN: Duration = Duration::from_secs(5);
+
+/// The labels of the one object that an event is about.
+struct ObjectLabels(Arc<BTreeMap<String, String>>);
+
+impl Labels for ObjectLabels {
+    fn labels(&self, _: &str, _: &str, _: &str) -> Option<&BTreeMap<String, String>> {
+        Some(&self.0)
+    }
+}
+
+/// Whether the labels that matter are known.
+enum Labelled {
+    /// As far as they can be.
+    Known,
+    /// They were read.
+    Read(Arc<BTreeMap<String, String>>),
+    /// They cannot be read now.
+    Later,
+}
+
 /// Takes events from the journal and offers their deliveries.
+#[derive(Clone)]
 pub struct Router {
     /// Where the events come from.
     pub journal: Journal,
@@ -57,6 +88,10 @@ pub struct Router {
     pub clock: Clock,
     /// What the operator decided.
     pub options: Options,
+    /// Who knows the labels that the catalog does not have.
+    pub labels: Option<Arc<dyn LabelReader>>,
+    /// Hears of what is odd, if somebody wants to.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// What becomes of one event.
@@ -132,7 +167,21 @@ impl Router {
             }
         };
         let settled = if stored.recovered { self.settled(stored.id).await } else { HashSet::new() };
-        let Routed { plain, planned, record, ended } = self.decide(&event, &stored, &settled);
+        let catalog = self.catalog.load();
+        let labels = match self.labels_of(&event, &catalog).await {
+            Labelled::Known => None,
+            Labelled::Read(labels) => Some(ObjectLabels(labels)),
+            Labelled::Later => {
+                let router = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(LABELS_AGAIN).await;
+                    router.take_boxed(stored).await;
+                });
+                return;
+            }
+        };
+        let Routed { plain, planned, record, ended } =
+            self.decide(&event, &stored, &settled, &catalog, labels.as_ref());
         if plain.is_empty() && planned.is_empty() && record.rows.is_empty() {
             let object = &event.involved_object;
             tracing::debug!(
@@ -157,18 +206,19 @@ impl Router {
         event: &Arc<Event>,
         stored: &StoredEvent,
         settled: &HashSet<String>,
+        catalog: &Catalog,
+        labels: Option<&ObjectLabels>,
     ) -> Routed {
-        let catalog = self.catalog.load();
-        let gate = Gate {
-            journal: &self.journal,
-            modules: &self.modules,
-            catalog: &catalog,
-            options: self.options,
+        let labels: &dyn Labels = match labels {
+            Some(labels) => labels,
+            None => &catalog.objects,
         };
+        let gate =
+            Gate { journal: &self.journal, modules: &self.modules, catalog, options: self.options };
         let mut routed = Routed::default();
         // Held until the record is on its way: who ends a digest meanwhile must find all that it names.
         let mut digests = self.digests.lock();
-        for candidate in candidates(event, &catalog) {
+        for candidate in candidates(event, catalog, labels) {
             let alert = candidate.alert;
             if settled.contains(&alert.uid) {
                 continue;
@@ -197,7 +247,7 @@ impl Router {
                         window,
                     });
                     if row.state == State::Skipped {
-                        self.tell_held(&catalog, alert, &row, "digest");
+                        self.tell_held(catalog, alert, &row, "digest");
                     }
                     routed.record.rows.push(row);
                     routed.ended.extend(ended);
@@ -205,7 +255,7 @@ impl Router {
                 Verdict::Held(hold) => {
                     let row = self.row(event, stored, alert);
                     let row = DeliveryRow { state: State::Skipped, note: hold.to_string(), ..row };
-                    self.tell_held(&catalog, alert, &row, hold.kind());
+                    self.tell_held(catalog, alert, &row, hold.kind());
                     routed.record.rows.push(row);
                 }
             }
@@ -250,6 +300,38 @@ impl Router {
             reason = row.note,
             "delivery held"
         );
+    }
+
+    /// The same, for whoever is part of it.
+    fn take_boxed(&self, stored: StoredEvent) -> BoxFuture<'_, ()> {
+        Box::pin(self.take(stored))
+    }
+
+    /// Reads the labels of the object if an Alert depends on them and the catalog does not have them.
+    async fn labels_of(&self, event: &Event, catalog: &Catalog) -> Labelled {
+        let Some(reader) = &self.labels else { return Labelled::Known };
+        let object = &event.involved_object;
+        let undecided: Vec<&Arc<Alert>> = catalog
+            .alerts
+            .candidates(event)
+            .filter(|alert| {
+                matches!(matches(alert, event, &catalog.objects), Match::UnknownLabels { .. })
+            })
+            .collect();
+        if undecided.is_empty() {
+            return Labelled::Known;
+        }
+        match reader.read(object).await {
+            Ok(labels) => Labelled::Read(labels),
+            Err(err) => {
+                if let Some(observer) = &self.observer {
+                    for alert in undecided {
+                        observer.unknown_labels(alert, object, &err.reason);
+                    }
+                }
+                if err.is_final { Labelled::Known } else { Labelled::Later }
+            }
+        }
     }
 
     /// The Alerts whose delivery of this event has a row already.

@@ -1,14 +1,16 @@
 //! Where Providers, Alerts and Secrets come from, and how they become a [`Catalog`](crate::catalog::Catalog).
 //!
-//! A source reads its objects into the types of [`manifest`], and [`assemble`] joins them: it resolves references, takes
-//! Secrets apart and says what does not fit. [`folder`] is the source for people without a cluster. Nothing here knows
-//! events, deliveries, modules or the network.
+//! A source reads its objects into the types of [`manifest`] with [`read`], and [`assemble`] joins them: it resolves
+//! references, takes Secrets apart and says what does not fit. [`cluster`] follows a Kubernetes API server, [`folder`] is
+//! the source for people without one. Nothing here knows deliveries, modules or what is sent to receivers.
 
 mod assemble;
+pub mod cluster;
 pub mod folder;
 pub(crate) mod manifest;
 mod mistake;
 mod nearest;
+mod read;
 mod yaml;
 
 pub use assemble::Loaded;

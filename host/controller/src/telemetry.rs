@@ -6,12 +6,14 @@
 
 mod logging;
 mod metrics;
+mod peer;
 
 use std::error::Error;
 use std::fmt::Write as _;
 
 pub use logging::{InitError, LogEncoding, init};
 pub use metrics::{JournalNumbers, Metrics};
+pub use peer::{EventRequest, InFlight};
 
 /// Prints an error and its causes once each: `cannot keep the event: the disk is full: os error 28`.
 ///

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::floods::Floods;
 use crate::formatter::AlertRef;
+use crate::object_json::ObjectJson;
 use crate::patterns::Patterns;
 
 /// Objects whose events an Alert wants.
@@ -87,7 +88,7 @@ pub struct Alert {
     /// What it asks for against floods of messages.
     pub floods: Floods,
     /// The object as JSON, for CEL.
-    pub json: serde_json::Value,
+    pub json: ObjectJson,
 }
 
 impl Alert {
@@ -121,7 +122,7 @@ pub(crate) mod tests {
             summary: String::new(),
             suspend: false,
             floods: Floods::default(),
-            json: serde_json::Value::Null,
+            json: ObjectJson::default(),
         }
     }
 

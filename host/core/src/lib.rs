@@ -15,6 +15,7 @@ pub mod formatter;
 pub mod intake;
 pub mod matching;
 pub mod metadata;
+pub mod object_json;
 pub mod patterns;
 pub mod policy;
 pub mod provider;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::address;
 use crate::commit_status::CommitStatusExpr;
 use crate::formatter::ProviderView;
+use crate::object_json::ObjectJson;
 use crate::secret::{SecretText, SecretValues};
 
 /// How long an attempt may take when `spec.timeout` is unset.
@@ -53,7 +54,7 @@ pub struct Provider {
     /// `spec.config`, an object.
     pub config: serde_json::Value,
     /// The object as expressions see it, with nothing from Secrets.
-    pub json: serde_json::Value,
+    pub json: ObjectJson,
     /// Why it cannot be used, such as a missing Secret; empty when it can.
     pub problems: Vec<String>,
     /// Differs after every change of the Provider or of what it refers to.

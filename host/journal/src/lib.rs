@@ -29,6 +29,7 @@ mod shared;
 mod start;
 mod statements;
 mod store;
+mod tally;
 mod types;
 mod upkeep;
 mod writer;
@@ -48,6 +49,7 @@ pub use desk::{DeliveryKey, Figures, Filter, Listed, Repair, Repaired};
 pub use error::{AppendError, OpenError, ReadError, RecordError};
 pub use events::Events;
 pub use settings::Settings;
+pub use tally::Tally;
 pub use types::{
     Appended, Attempt, DeliveryRow, EventId, Happened, Health, Mark, Member, Record, Recovered,
     RememberKey, State, StoredEvent, WaitingRow,

@@ -9,6 +9,7 @@ mod growth;
 mod history;
 mod opening;
 mod recording;
+mod tally;
 
 use std::path::Path;
 use std::sync::Mutex;

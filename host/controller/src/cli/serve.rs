@@ -1,31 +1,40 @@
 //! `herald serve`: the flags of the service, checked all at once.
 
+mod cluster;
+mod without_effect;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
+
+use self::cluster::ClusterFlags;
+use self::without_effect::WithoutEffect;
 
 use super::delivery_flags::DeliveryFlags;
 use super::growth::GrowthFlags;
 use super::modules_dir::ModuleFlags;
 use super::{Failed, duration, environment};
-use crate::app::{self, Config, ServeError};
+use crate::app::{self, Config, ServeError, SourceConfig};
 use crate::server::ListenAddr;
 use crate::telemetry::{self, LogEncoding};
 
 /// Take events and deliver them.
 ///
-/// Reads every *.yaml and *.yml file under --config-dir and follows changes to them. An event is answered 202 only after
-/// it is on disk; until it is delivered it is tried again, for hours. SIGTERM or Ctrl-C ends the service after the attempts
-/// under way; the rest goes on at the next start.
+/// Follows the Providers, Alerts and Secrets of a cluster, or with --config-dir those in every *.yaml and *.yml file of a
+/// folder. An event is answered 202 only after it is on disk; until it is delivered it is tried again, for hours. SIGTERM
+/// or Ctrl-C ends the service after the attempts under way; the rest goes on at the next start.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 after a clean stop, 1 when it cannot start or go on, 64 when a flag or a manifest is wrong."
 )]
 pub(super) struct Serve {
-    /// The folder with Provider, Alert and Secret manifests.
+    /// A folder with Provider, Alert and Secret manifests, instead of a cluster.
     #[arg(long, value_name = "DIR", env = "HERALD_CONFIG_DIR")]
-    config_dir: PathBuf,
+    config_dir: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
     #[command(flatten)]
     modules: ModuleFlags,
     /// The folder of the journal; it is made when it is missing. Back it with a disk that survives a restart.
@@ -48,9 +57,15 @@ pub(super) struct Serve {
     /// Let Providers reach this machine itself (127.0.0.0/8, ::1). Meant for trying things out.
     #[arg(long, env = "HERALD_ALLOW_LOOPBACK")]
     allow_loopback: bool,
+    /// Let Providers reach private addresses (10.0.0.0/8, fc00::/7 and the like), where receivers inside the cluster are.
+    #[arg(long, value_name = "BOOL", env = "HERALD_ALLOW_PRIVATE", default_value = "true", default_missing_value = "true", num_args = 0..=1, require_equals = true, action = ArgAction::Set, value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    allow_private: bool,
     /// Deliver an event only to Alerts in the namespace of its object.
-    #[arg(long, env = "HERALD_NO_CROSS_NAMESPACE_REFS")]
+    #[arg(long, value_name = "BOOL", env = "HERALD_NO_CROSS_NAMESPACE_REFS", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, action = ArgAction::Set, value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     no_cross_namespace_refs: bool,
+    /// Tell the paths of posted events apart in the metrics whose names begin with `gotk_`.
+    #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    export_http_path_metrics: bool,
     /// How long attempts under way may go on after SIGTERM.
     #[arg(long, value_name = "DURATION", env = "HERALD_SHUTDOWN_GRACE", default_value = "8s", value_parser = duration::parse)]
     shutdown_grace: Duration,
@@ -64,10 +79,13 @@ pub(super) struct Serve {
     log_level: String,
     #[command(flatten)]
     deliveries: DeliveryFlags,
+    #[command(flatten)]
+    without_effect: WithoutEffect,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Encoding {
+    #[value(alias = "console")]
     Text,
     Json,
 }
@@ -79,17 +97,27 @@ impl Serve {
             Encoding::Json => LogEncoding::Json,
         };
         telemetry::init(encoding, &self.log_level).map_err(|err| Failed::usage(&err))?;
+        let without_effect = self.without_effect.given();
+        if !without_effect.is_empty() {
+            tracing::warn!("without effect: {}", without_effect.join(", "));
+        }
         let (deliveries, retry) = self.deliveries.read()?;
+        let source = match self.config_dir {
+            Some(dir) => SourceConfig::Folder(dir),
+            None => SourceConfig::Cluster(self.cluster.into_settings().map_err(Failed::Usage)?),
+        };
         let config = Config {
-            config_dir: self.config_dir,
+            source,
             modules: self.modules.into_folder(),
             data_dir: self.data_dir,
             events_addr: self.events_addr,
             health_addr: self.health_addr,
             metrics_addr: self.metrics_addr,
             rate_limit_interval: self.rate_limit_interval,
+            paths_in_metrics: self.export_http_path_metrics,
             journal: self.growth.settings(self.rate_limit_interval),
             allow_loopback: self.allow_loopback,
+            allow_private: self.allow_private,
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             deliveries,
             retry,
@@ -99,6 +127,7 @@ impl Serve {
         app::serve(config).await.map_err(|err| match err {
             ServeError::Manifests { .. }
             | ServeError::Folder(_)
+            | ServeError::Cluster(_)
             | ServeError::ModulesFolder(_)
             | ServeError::ModuleFiles { .. } => Failed::usage(&err),
             ServeError::Engine(_)

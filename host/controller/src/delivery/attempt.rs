@@ -23,6 +23,7 @@ use crate::catalog::{CatalogStore, ProviderKey};
 use crate::credentials::{Asking, Credentials};
 use crate::egress::{Draft, Mask, Transport, Unauthorized, prepare};
 use crate::modules::{Loaded, Modules, disclosure};
+use crate::notices::Observer;
 use crate::telemetry::report;
 
 /// The most questions of one attempt.
@@ -53,6 +54,8 @@ pub struct Attempts<T> {
     pub journal: JournalId,
     /// What the operator decided.
     pub options: Options,
+    /// Hears of what is odd about an event, if somebody wants to.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// How an attempt ends before its module is called, or in the middle.
@@ -69,7 +72,14 @@ impl<T: Transport> Attempts<T> {
         journal: JournalId,
         options: Options,
     ) -> Self {
-        Self { catalog, modules, transport, credentials, memory, journal, options }
+        let observer = None;
+        Self { catalog, modules, transport, credentials, memory, journal, options, observer }
+    }
+
+    /// The same, and `observer` hears of it.
+    #[must_use]
+    pub fn observed_by(self, observer: Option<Arc<dyn Observer>>) -> Self {
+        Self { observer, ..self }
     }
 
     /// What an attempt for this Provider would depend on now, as a number that differs after a change of it: the Provider
@@ -86,7 +96,7 @@ impl<T: Transport> Attempts<T> {
 
     /// Makes one attempt. It never fails: whatever goes wrong is an outcome.
     pub async fn run(&self, job: &Job, now: Timestamp) -> Report {
-        let catalog = self.catalog.load();
+        let catalog = self.catalog.load_complete(&job.provider).await;
         let mut result = Report::of(Outcome::Delivered);
         let Some(alert) = catalog.alerts.get(&job.alert_uid) else {
             result.outcome =
@@ -164,7 +174,10 @@ impl<T: Transport> Attempts<T> {
         }
         let (mut event, conflicts) = metadata::merge(&job.event, alert);
         event.metadata.extend(job.notice.metadata.iter().cloned());
-        if job.attempts == 0 {
+        if job.attempts == 0 && !conflicts.is_empty() {
+            if let Some(observer) = &self.observer {
+                observer.conflicting_metadata(alert, &job.event.involved_object, &conflicts);
+            }
             for conflict in conflicts {
                 tracing::warn!(
                     alert.name = %alert.name,
@@ -404,7 +417,7 @@ fn commit_status(event: &Event, alert: &Alert, provider: &Provider) -> Result<St
     match &provider.commit_status_expr {
         None => Ok(commit_status::default_id(event, &provider.uid)),
         Some(expr) => expr
-            .evaluate(&event.to_json(), &alert.json, &provider.json)
+            .evaluate(&event.to_json(), &alert.json.value(), &provider.json.value())
             .map_err(|err| Outcome::Dead(format!("spec.commitStatusExpr: {}", report(&err)))),
     }
 }

@@ -8,6 +8,7 @@ use herald_journal::{Attempt, DeliveryRow, Journal, Record, State};
 use jiff::Timestamp;
 
 use super::{Job, Memory, Outcome, Report};
+use crate::notices::{Attempted, Observer};
 use crate::telemetry::Metrics;
 
 /// Writes outcomes down.
@@ -18,6 +19,8 @@ pub struct Recorder {
     pub policy: RetryPolicy,
     /// Counts what happens.
     pub metrics: Metrics,
+    /// Hears of it, if somebody wants to.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// What a delivery does next.
@@ -52,6 +55,19 @@ impl Recorder {
             self.metrics.delivery(&report.kind, ends);
         }
         log(job, &report, state, due, &note);
+        if let Some(observer) = &self.observer {
+            let outcome = if state == State::Dead { "dead" } else { report.outcome.kind() };
+            observer.attempted(&Attempted {
+                provider: &job.provider,
+                alert_uid: &job.alert_uid,
+                object: &job.event.involved_object,
+                outcome,
+                reason: &note,
+                attempts: job.attempts + 1,
+                was_answered: report.status.is_some(),
+                at: now,
+            });
+        }
         if let Some(failure) = report.module_failure.filter(|failure| !failure.backtrace.is_empty())
         {
             // Whoever looks into the journal or the dead letters later finds where the module was.
@@ -226,6 +242,7 @@ mod tests {
             journal: journal.clone(),
             policy: RetryPolicy::default(),
             metrics: Metrics::new("0"),
+            observer: None,
         };
         let fate = recorder.record(&job, report, Duration::from_millis(20), now).await;
         // What is urgent takes with it what rides.

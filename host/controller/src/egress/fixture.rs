@@ -27,7 +27,7 @@ pub(crate) fn provider(address: &str, secrets: &[(&str, &str)]) -> Provider {
         tls: None,
         commit_status_expr: None,
         config: serde_json::json!({}),
-        json: serde_json::json!({}),
+        json: herald_core::object_json::ObjectJson::default(),
         problems: Vec::new(),
         generation: 0,
     }

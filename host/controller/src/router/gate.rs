@@ -11,7 +11,7 @@ use herald_core::event::Event;
 use herald_core::floods::Floods;
 use herald_core::floods::gate::{Decision, History, Hold, Notice, Seen};
 use herald_core::formatter::Purpose;
-use herald_core::matching::{self, Match, matches};
+use herald_core::matching::{self, Labels, Match, matches};
 use herald_core::skip::{self, Skip};
 use herald_journal::{Journal, RememberKey};
 use jiff::Timestamp;
@@ -58,10 +58,14 @@ pub(super) struct Gate<'a> {
 }
 
 /// The Alerts that are told of this event.
-pub(super) fn candidates<'a>(event: &Event, catalog: &'a Catalog) -> Vec<Candidate<'a>> {
+pub(super) fn candidates<'a>(
+    event: &Event,
+    catalog: &'a Catalog,
+    labels: &dyn Labels,
+) -> Vec<Candidate<'a>> {
     let mut found = Vec::new();
     for alert in catalog.alerts.candidates(event) {
-        let is_wanted = match matches(alert, event, &catalog.objects) {
+        let is_wanted = match matches(alert, event, labels) {
             Match::Yes => true,
             Match::No => false,
             Match::UnknownLabels { kind, namespace, name } => {
@@ -75,7 +79,7 @@ pub(super) fn candidates<'a>(event: &Event, catalog: &'a Catalog) -> Vec<Candida
         };
         let is_told = is_wanted
             || (alert.floods.needs_history()
-                && matching::is_about_sources(alert, event, &catalog.objects) == Match::Yes);
+                && matching::is_about_sources(alert, event, labels) == Match::Yes);
         if is_told {
             found.push(Candidate { alert, is_wanted });
         }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use tokio::time::{Instant as Deadline, timeout_at};
 use self::answer::{After, Answer};
 use self::body::ReadBodyError;
 use super::throttle::Throttle;
-use crate::telemetry::{Metrics, report};
+use crate::telemetry::{EventRequest, Metrics, report};
 
 /// Puts an event where no crash can take it from us.
 pub trait Keeper: Send + Sync + 'static {
@@ -70,13 +71,16 @@ pub struct EventSettings {
     pub window: Duration,
     /// The most time from the end of the headers to the answer.
     pub request_time: Duration,
+    /// Whether the peer's metrics tell paths apart.
+    pub paths_in_metrics: bool,
 }
 
 impl EventSettings {
     /// The usual limits, with this window.
     #[must_use]
     pub fn new(window: Duration) -> EventSettings {
-        EventSettings { window, request_time: Duration::from_secs(30) }
+        let request_time = Duration::from_secs(30);
+        EventSettings { window, request_time, paths_in_metrics: false }
     }
 }
 
@@ -102,9 +106,20 @@ struct Intake<K> {
 }
 
 async fn post<K: Keeper>(State(intake): State<Arc<Intake<K>>>, request: Request) -> Response {
+    let began = Instant::now();
+    let _in_flight = intake.metrics.event_request();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let answer = intake.take(request).await;
     intake.metrics.event(answer.kind());
-    answer.into_response(Timestamp::now())
+    let response = answer.into_response(Timestamp::now());
+    intake.metrics.event_answered(&EventRequest {
+        method: method.as_str(),
+        path: intake.settings.paths_in_metrics.then(|| uri.path()),
+        status: response.status().as_u16(),
+        bytes: response.body().size_hint().exact().unwrap_or(0),
+        took: began.elapsed(),
+    });
+    response
 }
 
 impl<K: Keeper> Intake<K> {

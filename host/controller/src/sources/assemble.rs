@@ -12,6 +12,8 @@ use std::sync::Arc;
 use herald_core::alert::Alert;
 use herald_core::floods::Floods;
 use herald_core::matching::AlertIndex;
+use herald_core::object_json::ObjectJson;
+use herald_core::provider::Provider;
 
 use super::Mistake;
 use super::manifest::{
@@ -102,7 +104,7 @@ pub(crate) fn assemble<'a>(
         .filter(|(_, alert)| alert.floods != Floods::default())
         .map(|(object, alert)| (alert.uid.clone(), (object.id.clone(), object.origin.clone())))
         .collect();
-    catalog.alerts = AlertIndex::new(distinct);
+    catalog.alerts = Arc::new(AlertIndex::new(distinct));
     for object in places.flat_map(|place| &place.labelled) {
         catalog.objects.insert(
             &object.kind,
@@ -115,6 +117,23 @@ pub(crate) fn assemble<'a>(
     // Two Providers with one Secret find the same fault in it.
     mistakes.dedup();
     Loaded { catalog, mistakes, origins, annotated }
+}
+
+/// Makes one Provider of its object and those of its Secrets that there are.
+///
+/// A Secret that is not among them is said to be missing. Others of the same namespace need not be known.
+pub(crate) fn assemble_provider<'a>(
+    object: &ProviderObject,
+    secrets: impl Iterator<Item = &'a SecretObject>,
+) -> (Provider, Vec<Mistake>) {
+    let secrets = Secrets(
+        secrets
+            .map(|secret| ((secret.id.namespace.as_str(), secret.id.name.as_str()), secret))
+            .collect(),
+    );
+    let mut mistakes = Vec::new();
+    let provider = wiring::wire(object, &secrets, &mut mistakes);
+    (provider, mistakes)
 }
 
 /// The objects whose name was not taken before.
@@ -185,10 +204,12 @@ fn shared_uid<T: Declared>(object: &T, first: &T) -> Mistake {
     Mistake { tolerated: true, ..mistake }
 }
 
-fn set_uid(object: &mut serde_json::Value, uid: &str) {
-    if let Some(metadata) = object.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
+fn set_uid(object: &mut ObjectJson, uid: &str) {
+    let mut value = object.value();
+    if let Some(metadata) = value.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
         metadata.insert("uid".to_owned(), uid.into());
     }
+    *object = ObjectJson::new(&value);
 }
 
 fn missing_provider(alert: &Alert, providers: &[&ProviderObject]) -> String {

@@ -3,14 +3,8 @@
 //! It reads every file once and again when it changes. A file that has become wrong keeps the objects that it had when it
 //! was last right. It must not know what is done with a catalog, nor what a field of an object means.
 
-mod alert;
-mod annotations;
-mod fields;
 mod follow;
-mod provider;
-mod read;
 mod scan;
-mod secret;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,10 +15,10 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use self::read::FileContent;
 use self::scan::{Found, Stamp};
 use super::assemble::assemble;
 use super::manifest::Objects;
+use super::read::{self, FileContent};
 pub use super::{Loaded, Mistake};
 
 /// A folder and what was read from it.

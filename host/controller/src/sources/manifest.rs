@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald_core::alert::Alert;
+use herald_core::object_json::ObjectJson;
 use herald_core::secret::{SecretBytes, SecretText};
 use uuid::Uuid;
 
@@ -70,7 +71,7 @@ pub(crate) struct ProviderObject {
     /// `spec.config`, an object.
     pub(crate) config: serde_json::Value,
     /// The object as expressions see it.
-    pub(crate) json: serde_json::Value,
+    pub(crate) json: ObjectJson,
     /// Why it cannot be used, as far as it shows in the object itself.
     pub(crate) problems: Vec<String>,
 }

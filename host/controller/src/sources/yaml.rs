@@ -118,6 +118,28 @@ impl Node {
         }
     }
 
+    /// A value that never was text, such as an object of a cluster: all of it is in line 0.
+    pub(crate) fn from_json(value: &serde_json::Value) -> Node {
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(*value),
+            serde_json::Value::Number(value) => Value::Number(value.clone()),
+            serde_json::Value::String(value) => Value::String(value.clone()),
+            serde_json::Value::Array(items) => {
+                Value::List(items.iter().map(Node::from_json).collect())
+            }
+            serde_json::Value::Object(entries) => {
+                let entry = |(key, value): (&String, &serde_json::Value)| Entry {
+                    key: key.clone(),
+                    line: 0,
+                    value: Node::from_json(value),
+                };
+                Value::Map(entries.iter().map(entry).collect())
+            }
+        };
+        Node { line: 0, value }
+    }
+
     /// The node as JSON; of a repeated key the last value counts.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match &self.value {

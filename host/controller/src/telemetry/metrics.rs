@@ -8,12 +8,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use super::peer::{EventRequest, InFlight, PeerMetrics};
 
 /// Every outcome of a posted event, so that each counter is there before it counts.
 const EVENT_OUTCOMES: [&str; 5] = ["accepted", "duplicate", "invalid", "too_large", "unavailable"];
@@ -35,6 +38,7 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
+    peer: PeerMetrics,
     types: RwLock<HashSet<Arc<str>>>,
     events: Family<ByOutcome, Counter>,
     accept_seconds: Histogram,
@@ -47,6 +51,8 @@ struct Inner {
     alerts: Gauge,
     mistakes: Gauge,
     waiting: Gauge,
+    cluster_connected: Gauge,
+    cluster_leading: Gauge,
     breakers: Family<ByState, Gauge>,
     breaker_openings: Family<ByType, Counter>,
     oldest_waiting: Gauge,
@@ -111,6 +117,7 @@ impl Metrics {
         let attempt_histogram: fn() -> Histogram = || Histogram::new(ATTEMPT_BUCKETS);
         let mut inner = Inner {
             registry: Registry::with_prefix("herald"),
+            peer: PeerMetrics::new(),
             types: RwLock::default(),
             events: Family::default(),
             accept_seconds: Histogram::new(ACCEPT_BUCKETS),
@@ -123,6 +130,8 @@ impl Metrics {
             alerts: Gauge::default(),
             mistakes: Gauge::default(),
             waiting: Gauge::default(),
+            cluster_connected: Gauge::default(),
+            cluster_leading: Gauge::default(),
             breakers: Family::default(),
             breaker_openings: Family::default(),
             oldest_waiting: Gauge::default(),
@@ -190,6 +199,23 @@ impl Metrics {
         self.0.waiting.set(saturate(n_deliveries));
     }
 
+    /// Shows whether what is in the cluster can be seen, and whether this process writes statuses.
+    pub fn cluster(&self, is_connected: bool, is_leading: bool) {
+        self.0.cluster_connected.set(i64::from(is_connected));
+        self.0.cluster_leading.set(i64::from(is_leading));
+    }
+
+    /// A request to the listener of events is being answered, as long as what is returned lives.
+    #[must_use]
+    pub fn event_request(&self) -> InFlight {
+        self.0.peer.in_flight()
+    }
+
+    /// Measures one answer of the listener of events.
+    pub fn event_answered(&self, request: &EventRequest<'_>) {
+        self.0.peer.answered(request);
+    }
+
     /// Shows how many Providers get nothing because their receiver fails, and how many are being probed.
     pub fn breakers(&self, open: usize, half_open: usize) {
         for (state, n_providers) in [("open", open), ("half_open", half_open)] {
@@ -219,7 +245,8 @@ impl Metrics {
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.0.registry)
+        encode_registry(&mut text, self.0.peer.registry())
+            .and_then(|()| encode(&mut text, &self.0.registry))
             .expect("writing to a String does not fail");
         text
     }
@@ -290,6 +317,16 @@ impl Inner {
             self.waiting.clone(),
         );
         registry.register(
+            "cluster_connected",
+            "Whether the cluster that Providers and Alerts come from can be seen",
+            self.cluster_connected.clone(),
+        );
+        registry.register(
+            "cluster_leading",
+            "Whether this process writes statuses into the cluster",
+            self.cluster_leading.clone(),
+        );
+        registry.register(
             "provider_breakers",
             "Providers whose receiver fails, by the state of their breaker",
             self.breakers.clone(),
@@ -334,69 +371,4 @@ fn saturate(n: usize) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(metrics: &Metrics, line: &str) {
-        let text = metrics.encode();
-        assert!(text.lines().any(|l| l == line), "no line `{line}` in\n{text}");
-    }
-
-    #[test]
-    fn every_number_has_its_name_and_labels() {
-        let metrics = Metrics::new("1.2.3");
-        metrics.event("too_large");
-        metrics.event_accept(Duration::from_micros(300));
-        metrics.attempt("slack", "retry", Duration::from_millis(20));
-        metrics.attempt("slack", "delivered", Duration::from_millis(2));
-        metrics.delivery("slack", "delivered");
-        metrics.held("slack", "repeat");
-        metrics.module_failure("slack", "trap");
-        metrics.catalog(3, 4, 5);
-        metrics.waiting(6);
-        metrics.breakers(2, 1);
-        metrics.breaker_opened("slack");
-        metrics.journal(&JournalNumbers {
-            dead_letters: 7,
-            oldest_waiting: Duration::from_secs(8),
-            bytes: 9,
-            free_bytes: 10,
-            volume_free_bytes: Some(11),
-        });
-
-        check(&metrics, r#"herald_build_info{version="1.2.3"} 1"#);
-        check(&metrics, r#"herald_events_total{outcome="too_large"} 1"#);
-        check(&metrics, r#"herald_events_total{outcome="accepted"} 0"#);
-        check(&metrics, "herald_event_accept_duration_seconds_count 1");
-        check(&metrics, r#"herald_event_accept_duration_seconds_bucket{le="0.0005"} 1"#);
-        check(&metrics, r#"herald_attempts_total{type="slack",outcome="retry"} 1"#);
-        check(&metrics, r#"herald_attempt_duration_seconds_count{type="slack"} 2"#);
-        check(&metrics, r#"herald_deliveries_total{type="slack",outcome="delivered"} 1"#);
-        check(&metrics, r#"herald_deliveries_held_total{type="slack",reason="repeat"} 1"#);
-        check(&metrics, r#"herald_module_failures_total{type="slack",kind="trap"} 1"#);
-        check(&metrics, "herald_catalog_providers 3");
-        check(&metrics, "herald_catalog_alerts 4");
-        check(&metrics, "herald_catalog_mistakes 5");
-        check(&metrics, "herald_deliveries_waiting 6");
-        check(&metrics, r#"herald_provider_breakers{state="open"} 2"#);
-        check(&metrics, r#"herald_provider_breakers{state="half_open"} 1"#);
-        check(&metrics, r#"herald_provider_breaker_openings_total{type="slack"} 1"#);
-        check(&metrics, "herald_dead_letters 7");
-        check(&metrics, "herald_deliveries_oldest_waiting_seconds 8");
-        check(&metrics, "herald_journal_bytes 9");
-        check(&metrics, "herald_journal_free_bytes 10");
-        check(&metrics, "herald_volume_free_bytes 11");
-        check(&metrics, "# EOF");
-    }
-
-    #[test]
-    fn very_many_types_share_one_label() {
-        let metrics = Metrics::new("1");
-        for n in 0..MAX_TYPES + 3 {
-            metrics.delivery(&format!("type-{n}"), "dead");
-        }
-        check(&metrics, r#"herald_deliveries_total{type="other",outcome="dead"} 3"#);
-        metrics.delivery("type-0", "dead");
-        check(&metrics, r#"herald_deliveries_total{type="type-0",outcome="dead"} 2"#);
-    }
-}
+mod tests;

@@ -20,7 +20,7 @@ fn provider() -> Provider {
         tls: None,
         commit_status_expr: None,
         config: json!({}),
-        json: json!({"spec": {"address": "https://h.example/services/hidden"}}),
+        json: ObjectJson::new(&json!({"spec": {"address": "https://h.example/services/hidden"}})),
         problems: Vec::new(),
         generation: 7,
     }

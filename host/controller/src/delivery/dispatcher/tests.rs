@@ -68,10 +68,10 @@ fn catalog(kind: &str, severity: AlertSeverity, floods: &Floods) -> Catalog {
         summary: String::new(),
         suspend: false,
         floods: floods.clone(),
-        json: serde_json::Value::Null,
+        json: herald_core::object_json::ObjectJson::default(),
     };
     let mut catalog =
-        Catalog { alerts: AlertIndex::new(vec![Arc::new(alert)]), ..Default::default() };
+        Catalog { alerts: Arc::new(AlertIndex::new(vec![Arc::new(alert)])), ..Default::default() };
     catalog.providers.insert(ProviderKey::of(&provider), Arc::new(provider));
     catalog
 }
@@ -111,6 +111,7 @@ impl World {
             journal: journal.clone(),
             policy: RetryPolicy::default(),
             metrics: metrics.clone(),
+            observer: None,
         });
         let dispatcher = Dispatcher::start(attempts, recorder, Settings::default(), clock.clone());
         let digests = Digests::new(journal.clone(), dispatcher.clone(), clock.clone());
@@ -124,6 +125,8 @@ impl World {
             metrics: metrics.clone(),
             clock,
             options: Options::default(),
+            labels: None,
+            observer: None,
         };
         let events = router.resume(recovered).await;
         Self { hand, journal, events, dispatcher, router, receiver, metrics, posted: 0 }

@@ -41,7 +41,8 @@ impl Keeper for Script {
 
 async fn serve_script(script: &Script, request_time: Duration) -> (Served, Metrics) {
     let metrics = Metrics::new("1");
-    let settings = EventSettings { window: Duration::from_secs(300), request_time };
+    let settings =
+        EventSettings { window: Duration::from_secs(300), request_time, paths_in_metrics: false };
     let router = super::events(script.clone(), settings, metrics.clone());
     let limits = ConnectionSettings { drain: PATIENCE, ..ConnectionSettings::default() };
     (start(router, limits).await, metrics)

@@ -37,7 +37,7 @@ pub(super) fn wire(
 ) -> Provider {
     // The hasher's keys are fixed, so the same content has the same generation after a restart.
     let mut content = BuildHasherDefault::<DefaultHasher>::default().build_hasher();
-    object.json.to_string().hash(&mut content);
+    object.json.hash(&mut content);
     let problems = object.problems.clone();
     let mut wiring = Wiring { object, secrets, mistakes, problems, content };
 

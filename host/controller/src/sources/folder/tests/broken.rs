@@ -97,7 +97,7 @@ spec:
             "m.yaml:18: Provider default/slack: spec.secretRef.name: is empty; name the Secret, or remove the reference",
             "m.yaml:19: Provider default/slack: spec.secretRef.key: unknown field; remove it",
             "m.yaml:20: Provider default/slack: spec.certSecretRef: must be a mapping; write its fields below it, indented",
-            "m.yaml:21: Provider default/slack: spec.serviceAccountName: workload identity needs a cluster; remove it and put the credentials into the Secret that `spec.secretRef` names",
+            "m.yaml:21: Provider default/slack: spec.serviceAccountName: this version knows no workload identity; remove it and put the credentials into the Secret that `spec.secretRef` names",
             "m.yaml:22: Provider default/slack: spec.commitStatusExpr: the expression is no valid CEL at line 1, column 16: …",
             "m.yaml:23: Provider default/slack: spec.config: must be a mapping; write its fields below it, indented",
         ],
@@ -285,7 +285,13 @@ fn objects_that_are_there_twice() {
     let uids: std::collections::BTreeSet<&str> =
         loaded.catalog.alerts.iter().map(|alert| alert.uid.as_str()).collect();
     assert_eq!(uids.len(), 2);
-    assert!(loaded.catalog.alerts.iter().all(|alert| alert.json["metadata"]["uid"] == alert.uid));
+    assert!(
+        loaded
+            .catalog
+            .alerts
+            .iter()
+            .all(|alert| alert.json.value()["metadata"]["uid"] == alert.uid)
+    );
 }
 
 #[test]

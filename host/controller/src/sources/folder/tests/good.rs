@@ -69,7 +69,7 @@ fn an_object_gets_what_the_api_server_would_fill_in() {
     let slack = named(&loaded, "slack");
     assert_eq!(slack.uid.len(), 36, "{}", slack.uid);
     assert_eq!(
-        slack.json,
+        slack.json.value(),
         serde_json::json!({
             "apiVersion": "notification.toolkit.fluxcd.io/v1beta3",
             "kind": "Provider",
@@ -212,7 +212,7 @@ summary: old",
         .collect();
     assert_eq!(sources, [("default", "*", false), ("prod", "app", true)]);
     assert!(alert.inclusions.any_match("it failed") && !alert.inclusions.any_match("fine"));
-    assert_eq!(alert.json["metadata"]["namespace"], "default");
+    assert_eq!(alert.json.value()["metadata"]["namespace"], "default");
     assert!(loaded.catalog.provider_of(alert).is_some());
 }
 

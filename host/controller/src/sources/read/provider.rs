@@ -8,9 +8,9 @@ use std::time::Duration;
 use herald_core::commit_status::CommitStatusExpr;
 use herald_core::provider::{CONCURRENCY, DEFAULT_TIMEOUT, parse_concurrency, parse_timeout};
 
+use super::Head;
 use super::annotations;
 use super::fields::{Fields, Notes};
-use super::read::Head;
 use crate::sources::Mistake;
 use crate::sources::manifest::ProviderObject;
 use crate::sources::mistake::explain;
@@ -160,7 +160,7 @@ fn refuse_service_account(spec: &Fields<'_>, notes: &mut Notes) {
     if name.is_some()
         && let Some(entry) = spec.entry("serviceAccountName", notes)
     {
-        let message = "workload identity needs a cluster; remove it and put the credentials into the Secret that `spec.secretRef` names";
+        let message = "this version knows no workload identity; remove it and put the credentials into the Secret that `spec.secretRef` names";
         notes.mistake(entry.line, &spec.path_of("serviceAccountName"), message);
     }
 }

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use herald_core::secret::{self, SecretText};
 
+use super::Head;
 use super::fields::{Fields, Notes, text_of};
-use super::read::Head;
 use crate::sources::Mistake;
 use crate::sources::manifest::{SecretObject, SecretValue};
 use crate::sources::yaml::Value;

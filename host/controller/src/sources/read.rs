@@ -1,13 +1,20 @@
-//! Reads one file: its documents, what kind of object each is, and what every object has.
+//! Reads objects, from the text of a file or one by one: what kind each is, and what every object has.
 //!
 //! Objects of other kinds are passed over; only their names and labels are kept. What a Provider, an Alert or a Secret
-//! holds is read in the files of those names. It must not know other files or what else is in the folder.
+//! holds is read in the files of those names. It must not know other files or where an object comes from.
+
+mod alert;
+mod annotations;
+mod fields;
+mod provider;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fields::{Fields, Notes};
-use super::{alert, provider, secret};
+use herald_core::object_json::ObjectJson;
+
+use self::fields::{Fields, Notes};
 use crate::sources::Mistake;
 use crate::sources::manifest::{LabelledObject, ObjectId, Objects};
 use crate::sources::nearest::{did_you_mean, nearest};
@@ -30,12 +37,12 @@ pub(super) struct Head {
     pub(super) id: ObjectId,
     pub(super) uid: String,
     /// The whole object, for expressions.
-    pub(super) json: serde_json::Value,
+    pub(super) json: ObjectJson,
 }
 
 /// Reads the text of a file; `file` is its path relative to the folder.
 pub(super) fn read(file: &str, text: &str) -> FileContent {
-    let mut reader = Reader { file: Arc::from(file), content: FileContent::default() };
+    let mut reader = Reader::new(file);
     for document in yaml::documents(text) {
         match document {
             Ok(node) => reader.document(&node),
@@ -49,6 +56,13 @@ pub(super) fn read(file: &str, text: &str) -> FileContent {
             }),
         }
     }
+    reader.content
+}
+
+/// Reads one object of a cluster, as the API server gives it. Its fields have no lines.
+pub(super) fn read_object(object: &serde_json::Value) -> FileContent {
+    let mut reader = Reader::new("cluster");
+    reader.document(&Node::from_json(object));
     reader.content
 }
 
@@ -70,6 +84,10 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(file: &str) -> Self {
+        Self { file: Arc::from(file), content: FileContent::default() }
+    }
+
     fn document(&mut self, node: &Node) {
         let mut notes = Notes::new(&self.file, node.line, String::new());
         let Some(fields) = Fields::of(node, "", node.line) else {
@@ -229,7 +247,7 @@ impl Head {
             name: name?.to_owned(),
         };
         let uid = uid.map_or_else(|| id.derived_uid(), str::to_owned);
-        let json = json(node, &id, &uid);
+        let json = ObjectJson::new(&json(node, &id, &uid));
         Some(Self { id, uid, json })
     }
 }

@@ -8,9 +8,9 @@ use herald_core::alert::{Alert, AlertSeverity, EventSource};
 use herald_core::floods::{self, Floods};
 use herald_core::patterns::Patterns;
 
+use super::Head;
 use super::annotations;
 use super::fields::{Fields, Notes};
-use super::read::Head;
 use crate::sources::Mistake;
 use crate::sources::manifest::AlertObject;
 use crate::sources::mistake::explain;

@@ -1,0 +1,65 @@
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::*;
+
+fn versions(file: &str) -> Vec<Value> {
+    let (_, definition) =
+        definitions().into_iter().find(|(name, _)| *name == file).expect("it is one of ours");
+    let definition = serde_json::to_value(definition).unwrap();
+    definition["spec"]["versions"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_files_in_deploy_are_what_the_types_say() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds");
+    for (name, definition) in definitions() {
+        let file = std::fs::read_to_string(dir.join(name)).unwrap_or_default();
+        assert_eq!(
+            file,
+            to_yaml(&definition),
+            "deploy/crds/{name} is old: run `target/debug/herald crds --write deploy/crds`"
+        );
+    }
+}
+
+#[test]
+fn all_versions_have_one_schema_and_the_last_is_stored() {
+    for (file, _) in definitions() {
+        let versions = versions(file);
+        let names: Vec<&Value> = versions.iter().map(|version| &version["name"]).collect();
+        assert_eq!(names, ["v1beta1", "v1beta2", "v1beta3"]);
+        for version in &versions {
+            assert_eq!(version["schema"], versions[0]["schema"]);
+            assert!(!version.to_string().contains("nullable"), "{version}");
+            assert_eq!(version["storage"], version["name"] == STORED);
+            assert_eq!(version["served"], true);
+            assert!(version["subresources"]["status"].is_object(), "{version}");
+        }
+    }
+}
+
+#[test]
+fn no_rule_is_stricter_than_the_loosest_version_of_the_peer() {
+    let providers = versions("providers.yaml");
+    let spec = &providers[2]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    assert_eq!(spec["required"], serde_json::json!(["type"]));
+    for field in ["channel", "username", "address", "timeout", "interval", "commitStatusExpr"] {
+        let schema = &spec["properties"][field];
+        assert_eq!(schema["type"], "string", "{field}");
+        for rule in ["pattern", "maxLength", "enum"] {
+            assert_eq!(schema[rule], Value::Null, "{field} has a {rule}");
+        }
+    }
+    assert_eq!(spec["properties"]["type"]["enum"], Value::Null);
+    assert_eq!(spec["x-kubernetes-validations"], Value::Null);
+    assert_eq!(spec["properties"]["config"]["x-kubernetes-preserve-unknown-fields"], true);
+
+    let alerts = versions("alerts.yaml");
+    let spec = &alerts[2]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    assert_eq!(spec["required"], serde_json::json!(["eventSources", "providerRef"]));
+    assert_eq!(spec["properties"]["eventSeverity"]["default"], "info");
+    assert_eq!(spec["properties"]["eventSources"]["minItems"], Value::Null);
+    assert_eq!(spec["properties"]["summary"]["maxLength"], Value::Null);
+}
