@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::events::{self, PROVIDERS};
-use super::script::{Answer, Script};
+use super::script::{Answer, BLOCK, Script};
 
 /// How many examples of a mistake are kept.
 const EXAMPLES: usize = 5;
+/// A receiver that was left in peace for so long is over what its last requests shared: whoever asks it seldom, as a circuit
+/// breaker does, must not wait for hours until it has failed often enough.
+const REST: Duration = Duration::from_millis(500);
 
 /// One event at one Provider.
 pub(super) type Delivery = (usize, u32);
@@ -60,6 +63,8 @@ pub(super) struct Facts {
     /// Requests before their time.
     pub(super) early: Vec<Early>,
     requests: [u64; PROVIDERS],
+    /// When the last of them came.
+    asked: [Option<Instant>; PROVIDERS],
 }
 
 /// The facts of a run that goes on.
@@ -113,6 +118,10 @@ impl Ledger {
         let mut facts = self.facts();
         if is_altered {
             example(&mut facts.altered, || format!("event {number} at {provider}"));
+        }
+        let rested = facts.asked[provider].replace(asked);
+        if rested.is_some_and(|before| asked.saturating_duration_since(before) > REST) {
+            facts.requests[provider] = facts.requests[provider].next_multiple_of(BLOCK);
         }
         let nth = facts.requests[provider];
         facts.requests[provider] += 1;

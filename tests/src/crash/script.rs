@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// Requests to one Provider that follow each other and share their luck.
-const BLOCK: u64 = 24;
+/// Requests to one Provider that follow each other and share their luck; a rest ends it.
+pub(super) const BLOCK: u64 = 24;
 /// From this request for an event on it is taken, so that back-off stays short.
 const PATIENCE: u32 = 4;
 

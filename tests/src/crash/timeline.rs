@@ -74,7 +74,8 @@ impl Timeline {
         let recorded = moments.outages.iter().fold(recorded, |recorded, outage| {
             if overlaps(outage, recorded) { recorded.max(outage.1 + RECORDED) } else { recorded }
         });
-        let is_between = |kill: &Instant| answered <= *kill && *kill <= recorded;
+        // An answer may be written to somebody who has just died.
+        let is_between = |kill: &Instant| visit.asked <= *kill && *kill <= recorded;
         moments.kills.iter().any(is_between).then_some(Reason::Killed)
     }
 }
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(explain(0, 1500), Some(Reason::Slow));
         assert_eq!(explain(8_000, 8_010), None, "on disk long before the kill");
         assert_eq!(explain(9_500, 9_510), Some(Reason::Killed));
+        assert_eq!(explain(9_990, 10_005), Some(Reason::Killed), "while it waited for the answer");
         assert_eq!(explain(10_400, 10_410), None, "after the kill");
         assert_eq!(explain(19_500, 19_510), Some(Reason::Stopped));
         assert_eq!(explain(31_000, 31_010), Some(Reason::Killed), "the disk failed until the kill");

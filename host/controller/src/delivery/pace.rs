@@ -12,8 +12,10 @@ use jiff::Timestamp;
 const WINDOW_SECONDS: i64 = 10;
 /// A receiver that took nothing yet begins with half of this, a second.
 const UNKNOWN: f64 = 2.0;
-/// The lowest rate and the highest, a second; above that there is nothing to limit.
-const SLOWEST: f64 = 1.0 / 60.0;
+/// The lowest rate and the highest, a second. What was taken lately may have been little for other reasons, and one answer
+/// must not silence a Provider for minutes; a receiver that needs more time says how much, or makes single deliveries wait.
+/// Above the highest there is nothing to limit.
+const SLOWEST: f64 = 0.5;
 const FASTEST: f64 = 1000.0;
 /// In so many seconds of successes the rate grows by what it was lowered to, in steps of a tenth at most.
 const GROWTH_SECONDS: f64 = 30.0;
@@ -191,6 +193,17 @@ mod tests {
         assert_eq!(pace.wait(at(100)), Some(at(1_100)), "one a second");
         pace.limited(at(200), at(300), None);
         assert_eq!(pace.wait(at(300)), Some(at(2_300)), "one in two seconds");
+    }
+
+    #[test]
+    fn it_is_never_lowered_to_a_standstill() {
+        let mut pace = Pace::default();
+        for n in 0..10 {
+            let now = at(n * 20_000);
+            pace.succeeded(now);
+            pace.limited(now, now, None);
+            assert!(pace.wait(now) <= Some(at(n * 20_000 + 2_000)), "{:?}", pace.wait(now));
+        }
     }
 
     #[test]
