@@ -45,8 +45,8 @@ crash: setup
 	$(CARGO) build --locked --workspace --bins
 	target/debug/crash --cycles 200 --events 100000
 
-## bench: what a call of a module costs, and how fast the running service is, in a release build (a quarter of an hour,
-## and as long again to compile from nothing); tests/bench/README.md has figures
+## bench: what a call of a module costs, and how fast the running service is, in a release build, which takes a quarter of
+## an hour to compile from nothing
 bench: setup
 	$(CARGO) bench --locked --workspace --bench sandbox --bench load
 
