@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use herald_core::delivery::{DeliveryId, EventId, JournalId};
 use herald_core::event::{Event, ObjectReference};
 use herald_core::formatter::{AlertRef, Delivery, Origin, ProviderAddress, ProviderView};
-use herald_engine::{Disclosure, Engine, Module, Settings};
+use herald_engine::{Engine, Module, Nothing, Settings};
 use jiff::Timestamp;
 
 const WARM_UP: usize = 3_000;
@@ -26,18 +26,6 @@ const CALLS: usize = 20_000;
 /// Under valgrind everything is fifty times slower; the difference of two runs leaves the start out.
 const FEW: usize = 100;
 const MORE: usize = 1_100;
-
-struct Nothing;
-
-impl Disclosure for Nothing {
-    fn full_address(&self) -> Option<String> {
-        None
-    }
-
-    fn secret_value(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();

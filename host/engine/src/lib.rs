@@ -28,5 +28,5 @@ pub use description::BadDescription;
 pub use engine::{Engine, StartEngineError};
 pub use error::{CallError, Cause, Limit, LoadError};
 pub use module::{Module, Place};
-pub use sandbox::Disclosure;
+pub use sandbox::{Disclosure, Nothing};
 pub use settings::Settings;

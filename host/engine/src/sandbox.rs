@@ -34,7 +34,8 @@ pub trait Disclosure: Send + Sync {
 }
 
 /// Discloses nothing: for calls that are not about any provider.
-pub(crate) struct Nothing;
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
 
 impl Disclosure for Nothing {
     fn full_address(&self) -> Option<String> {

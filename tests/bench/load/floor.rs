@@ -13,7 +13,7 @@ use herald_core::formatter::{
     Action, AlertRef, Delivery, Fragment, Origin, ProviderAddress, ProviderView, Request,
 };
 use herald_core::intake;
-use herald_engine::{Disclosure, Engine, Module, Settings};
+use herald_engine::{Disclosure, Engine, Module, Nothing, Settings};
 use herald_journal::{Attempt, DeliveryRow, Journal, Record, State, StoredEvent};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
@@ -93,18 +93,6 @@ struct Sender {
     journal_id: JournalId,
     module: Module,
     nothing: Arc<Nothing>,
-}
-
-struct Nothing;
-
-impl Disclosure for Nothing {
-    fn full_address(&self) -> Option<String> {
-        None
-    }
-
-    fn secret_value(&self, _: &str) -> Option<String> {
-        None
-    }
 }
 
 impl Sender {

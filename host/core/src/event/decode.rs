@@ -99,7 +99,7 @@ fn replace_lone_surrogates(mut body: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     body
 }
 
-/// The UTF-16 unit that is written as `\uXXXX` at this place.
+/// The UTF-16 unit that is written as `\u` and four hexadecimal digits at this place.
 fn escaped_unit(body: &[u8], at: usize) -> Option<u32> {
     let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))

@@ -41,10 +41,7 @@ pub(super) fn of_provider(
     ProviderStatus {
         conditions: conditions(&before.conditions, verdict, meta.generation, now),
         observed_generation: Some(meta.generation),
-        last_handled_reconcile_at: meta
-            .requested_at
-            .clone()
-            .or_else(|| before.last_handled_reconcile_at.clone()),
+        last_handled_reconcile_at: handled(meta, before.last_handled_reconcile_at.as_ref()),
         last_delivery: tally.last.clone().or_else(|| before.last_delivery.clone()),
         waiting: tally.waiting.or(before.waiting),
         dead: tally.dead.or(before.dead),
@@ -61,11 +58,13 @@ pub(super) fn of_alert(
     AlertStatus {
         conditions: conditions(&before.conditions, verdict, meta.generation, now),
         observed_generation: Some(meta.generation),
-        last_handled_reconcile_at: meta
-            .requested_at
-            .clone()
-            .or_else(|| before.last_handled_reconcile_at.clone()),
+        last_handled_reconcile_at: handled(meta, before.last_handled_reconcile_at.as_ref()),
     }
+}
+
+/// The request to look again that has been obeyed.
+fn handled(meta: &Meta, before: Option<&String>) -> Option<String> {
+    meta.requested_at.as_ref().or(before).cloned()
 }
 
 /// How soon the new status of a Provider is worth a request.

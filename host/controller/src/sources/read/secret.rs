@@ -45,9 +45,7 @@ fn data(fields: &Fields<'_>, values: &mut BTreeMap<String, SecretValue>, notes: 
     };
     data.expect_once(notes);
     for entry in data.entries() {
-        let field = data.path_of(&entry.key);
-        data.entry(&entry.key, notes);
-        expect_key(&entry.key, entry.line, &field, notes);
+        let field = take_key(&data, &entry.key, entry.line, notes);
         let encoded = match &entry.value.value {
             Value::Null => "",
             Value::String(encoded) => encoded,
@@ -79,9 +77,7 @@ fn string_data(fields: &Fields<'_>, values: &mut BTreeMap<String, SecretValue>, 
     };
     data.expect_once(notes);
     for entry in data.entries() {
-        let field = data.path_of(&entry.key);
-        data.entry(&entry.key, notes);
-        expect_key(&entry.key, entry.line, &field, notes);
+        let field = take_key(&data, &entry.key, entry.line, notes);
         let text = match entry.value.value {
             Value::Null => Some(""),
             _ => text_of(&entry.value, entry.line, &field, notes),
@@ -91,6 +87,14 @@ fn string_data(fields: &Fields<'_>, values: &mut BTreeMap<String, SecretValue>, 
             values.insert(entry.key.clone(), SecretValue { field, text });
         }
     }
+}
+
+/// Takes an entry whose key must be one of a Secret; its path.
+fn take_key(data: &Fields<'_>, key: &str, line: u64, notes: &mut Notes) -> String {
+    let field = data.path_of(key);
+    data.entry(key, notes);
+    expect_key(key, line, &field, notes);
+    field
 }
 
 /// A key with a slash could pass for an entry of `headers`.
