@@ -20,6 +20,10 @@ const FASTEST: f64 = 1000.0;
 /// In so many seconds of successes the rate grows by what it was lowered to, in steps of a tenth at most.
 const GROWTH_SECONDS: f64 = 30.0;
 const STEP: f64 = 0.1;
+/// Among so many that were taken, one 429 is none of a rate: others use the receiver too, or it limits something else.
+const STRAY: u32 = 20;
+/// So many in a row are one of a rate, whatever was taken before.
+const IN_A_ROW: u32 = 3;
 /// After so long without a 429 the rate is forgotten.
 const MEMORY: Duration = Duration::from_secs(600);
 
@@ -43,7 +47,7 @@ struct Rate {
     next: Timestamp,
 }
 
-/// Successes of this window of time and of the one before it.
+/// Successes and refusals of this window of time and of the one before it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
     window: i64,
@@ -51,6 +55,9 @@ struct Taken {
     since: Timestamp,
     now: u32,
     before: u32,
+    /// Refused, in the same two windows.
+    refused: (u32, u32),
+    refused_in_a_row: u32,
 }
 
 impl Pace {
@@ -76,6 +83,7 @@ impl Pace {
     pub(super) fn succeeded(&mut self, now: Timestamp) {
         self.taken.turn(now);
         self.taken.now = self.taken.now.saturating_add(1);
+        self.taken.refused_in_a_row = 0;
         let Some(rate) = &mut self.rate else { return };
         if now >= later(rate.lowered_at, MEMORY.as_secs_f64()) {
             self.rate = None;
@@ -94,11 +102,14 @@ impl Pace {
         if let Some(until) = hint.and_then(|hint| now.checked_add(hint).ok()) {
             self.paused_until = self.paused_until.max(Some(until));
         }
+        self.taken.turn(now);
+        if self.taken.is_stray() {
+            return;
+        }
         // Those that were under way together are one mistake, not many.
         if self.rate.is_some_and(|rate| began < rate.lowered_at) {
             return;
         }
-        self.taken.turn(now);
         let taken = match self.taken.per_second(now) {
             0.0 => UNKNOWN,
             taken => taken,
@@ -129,10 +140,22 @@ impl Taken {
         }
         match window - self.window {
             0 => {}
-            1 => (self.before, self.now) = (self.now, 0),
-            _ => (self.before, self.now) = (0, 0),
+            1 => {
+                (self.before, self.now) = (self.now, 0);
+                self.refused = (self.refused.1, 0);
+            }
+            _ => (self.before, self.now, self.refused) = (0, 0, (0, 0)),
         }
         self.window = window;
+    }
+
+    /// Counts a refusal, and says whether it is one of those that happen to everybody.
+    fn is_stray(&mut self) -> bool {
+        self.refused.1 = self.refused.1.saturating_add(1);
+        self.refused_in_a_row = self.refused_in_a_row.saturating_add(1);
+        let refused = self.refused.0.saturating_add(self.refused.1);
+        let taken = self.before.saturating_add(self.now);
+        refused.saturating_mul(STRAY) <= taken && self.refused_in_a_row < IN_A_ROW
     }
 
     /// In this window or in the one before it, whichever is more. A burst counts as if it had taken a second.
@@ -172,6 +195,11 @@ mod tests {
         // 20 a second for 10 seconds.
         for n in 0..200 {
             pace.succeeded(at(n * 50));
+        }
+        // The first two could be anybody's.
+        for _ in 0..2 {
+            pace.limited(at(9_990), at(10_000), None);
+            assert_eq!(pace.wait(at(10_000)), None);
         }
         pace.limited(at(9_990), at(10_000), None);
         let mut starts = Vec::new();
@@ -220,6 +248,21 @@ mod tests {
         assert_eq!(pace.expires(), Some(at(600_000)));
         pace.succeeded(at(600_000));
         assert_eq!((rate(&pace), pace.wait(at(600_000))), (None, None));
+    }
+
+    #[test]
+    fn a_refusal_among_many_successes_lowers_nothing_and_is_obeyed() {
+        let mut pace = Pace::default();
+        for n in 0..10_000 {
+            let now = at(n * 10);
+            if n % 50 == 49 {
+                pace.limited(now, now, Some(Duration::from_millis(5)));
+                assert_eq!(pace.wait(now), Some(at(n * 10 + 5)));
+            } else {
+                assert_eq!(pace.wait(now), None);
+                pace.succeeded(now);
+            }
+        }
     }
 
     /// A receiver that takes one a second, told nothing but by 429: it is met, and what it refuses stays rare.
