@@ -14,25 +14,29 @@ use crate::engine::Shared;
 use crate::error::CallError;
 use crate::places::{Held, Places};
 use crate::sandbox::{Disclosure, Lane, Sandbox};
+use crate::settings::{Limits, Settings};
 use crate::trap;
 use crate::wasi::Moment;
 
 /// What it takes to call one module.
 pub(crate) struct Caller {
     shared: Arc<Shared>,
+    /// Those of the house, or less.
+    settings: Settings,
     places: Places,
     pre: InstancePre<Sandbox>,
 }
 
 impl Caller {
-    pub(crate) fn new(shared: Arc<Shared>, pre: InstancePre<Sandbox>) -> Self {
-        let places = Places::new(&shared.places, &shared.settings);
-        Self { shared, places, pre }
+    pub(crate) fn new(shared: Arc<Shared>, pre: InstancePre<Sandbox>, limits: Limits) -> Self {
+        let settings = shared.settings.within(limits);
+        let places = Places::new(&shared.places, &settings);
+        Self { shared, settings, places, pre }
     }
 
     /// Waits for a place.
     pub(crate) async fn place(&self) -> std::result::Result<Held, CallError> {
-        self.places.wait(&self.shared.settings).await
+        self.places.wait(&self.settings).await
     }
 
     /// Makes an empty sandbox.
@@ -42,7 +46,7 @@ impl Caller {
         disclosure: Arc<dyn Disclosure>,
         moment: Moment,
     ) -> Call<'_> {
-        let store = Sandbox::store(&self.shared, disclosure, moment);
+        let store = Sandbox::store(&self.shared, &self.settings, disclosure, moment);
         Call { store, caller: self, began: false, place }
     }
 
@@ -61,7 +65,7 @@ impl Caller {
             }
             state
         });
-        time::timeout(self.shared.settings.wall, work).await.ok()
+        time::timeout(self.settings.wall, work).await.ok()
     }
 }
 
@@ -87,12 +91,17 @@ impl Call<'_> {
         self.store.data().lane()
     }
 
+    /// What the memories of the call took so far, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_taken()
+    }
+
     /// What the end of the work means, for its module's places as well.
     pub(crate) fn settle<T>(
         &mut self,
         result: Option<Result<T>>,
     ) -> std::result::Result<T, CallError> {
-        let settings = &self.caller.shared.settings;
+        let settings = &self.caller.settings;
         let settled = match result {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) => Err(trap::classify(error, self.began, &self.store, settings)),

@@ -49,27 +49,25 @@ fn component(wasm: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
 }
 
 /// The SHA-256 of a file, as `sha256:` and hexadecimal digits.
-pub(crate) fn digest(wasm: &[u8]) -> String {
+#[must_use]
+pub fn digest(wasm: &[u8]) -> String {
     let hex: String = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
 }
 
 /// Compiles a file where the engine is.
-pub(crate) fn compile(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Component, LoadError> {
-    let compiled = Component::from_binary(engine, &component(wasm)?);
-    ready(compiled)
+pub(crate) fn compile(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Compiled, LoadError> {
+    let code = engine.precompile_component(&component(wasm)?);
+    let code = code.map_err(|error| LoadError::Compile(error.into()))?;
+    Ok(Compiled::behind(code, 0, digest(wasm), wasm.len()))
 }
 
-/// Takes over what another process compiled.
+/// The component of compiled code.
 pub(crate) fn take_over(
     engine: &wasmtime::Engine,
     compiled: &Compiled,
 ) -> Result<Component, LoadError> {
-    ready(unchecked::deserialize(engine, compiled))
-}
-
-fn ready(compiled: wasmtime::Result<Component>) -> Result<Component, LoadError> {
-    let compiled = compiled.and_then(|component| {
+    let compiled = unchecked::deserialize(engine, compiled).and_then(|component| {
         // Otherwise the first call would do this.
         component.initialize_copy_on_write_image()?;
         Ok(component)
@@ -147,7 +145,7 @@ impl Job {
         match holds {
             COMPILED => {
                 let (digest, size) = (digest(&self.wasm), self.wasm.len());
-                Ok(Compiled { answer, digest, size })
+                Ok(Compiled::behind(answer, 1 + SEAL_BYTES, digest, size))
             }
             NOT_WRAPPED => Err(LoadError::Wrap(cause())),
             _ => Err(LoadError::Compile(cause())),
@@ -155,17 +153,30 @@ impl Job {
     }
 }
 
-/// Code that the process compiled which was given a [`Job`].
+/// Code that may be run: this process made it, the one that was given a [`Job`], or an earlier run of this installation.
 pub struct Compiled {
-    /// The code, behind what the answer begins with.
-    answer: Vec<u8>,
+    /// The code, behind what came before it.
+    bytes: Vec<u8>,
+    begins: usize,
     digest: String,
     size: usize,
 }
 
 impl Compiled {
+    /// Takes the end of `bytes` for code of the file with this digest and size. Whoever calls it has seen that nobody else
+    /// can have written it.
+    pub(crate) fn behind(bytes: Vec<u8>, begins: usize, digest: String, size: usize) -> Self {
+        Self { bytes, begins, digest, size }
+    }
+
+    /// The digest of the file that it was made of.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
     pub(crate) fn code(&self) -> &[u8] {
-        self.answer.get(1 + SEAL_BYTES..).unwrap_or_default()
+        self.bytes.get(self.begins..).unwrap_or_default()
     }
 
     /// The digest and the size of the file that it was made of.

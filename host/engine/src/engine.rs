@@ -12,9 +12,10 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::compile::Compiled;
 use crate::error::{Cause, LoadError};
+use crate::load;
 use crate::module::Module;
 use crate::places::Common;
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
 
 /// What runs modules. Clones share everything.
 #[derive(Clone)]
@@ -31,7 +32,7 @@ pub(crate) struct Shared {
     /// Places for calls that have run for longer than a tick. There are fewer than CPUs, so that looping modules leave
     /// one to everything else.
     pub(crate) lanes: Arc<Semaphore>,
-    /// Compiling takes much memory, so it is done one module at a time.
+    /// Held while a module is compiled in this process.
     pub(crate) compiling: Mutex<()>,
 }
 
@@ -74,10 +75,20 @@ impl Engine {
     ///
     /// When it is no provider module, asks for a permission that is not among `granted`, or fails to describe itself.
     pub async fn load(&self, wasm: Vec<u8>, granted: &[Permission]) -> Result<Module, LoadError> {
-        Module::load(self.shared.clone(), wasm, granted).await
+        let compiled = self.compile(wasm).await?;
+        self.load_compiled(compiled, granted).await
     }
 
-    /// The same with code that another process compiled.
+    /// Compiles a component in this process, which is for files that are known: nothing limits the compiler.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be compiled.
+    pub async fn compile(&self, wasm: Vec<u8>) -> Result<Compiled, LoadError> {
+        load::compile(&self.shared, wasm).await
+    }
+
+    /// The same as [`Engine::load`] with code that was compiled before.
     ///
     /// # Errors
     ///
@@ -87,7 +98,25 @@ impl Engine {
         compiled: Compiled,
         granted: &[Permission],
     ) -> Result<Module, LoadError> {
-        Module::load_compiled(self.shared.clone(), compiled, granted).await
+        self.load_limited(compiled, granted, Limits::default()).await
+    }
+
+    /// The same for a module that may have less than others.
+    ///
+    /// # Errors
+    ///
+    /// When it is no provider module, asks for a permission that is not among `granted`, or fails to describe itself.
+    pub async fn load_limited(
+        &self,
+        compiled: Compiled,
+        granted: &[Permission],
+        limits: Limits,
+    ) -> Result<Module, LoadError> {
+        Module::load(self.shared.clone(), compiled, granted, limits).await
+    }
+
+    pub(crate) fn wasm(&self) -> &wasmtime::Engine {
+        &self.shared.wasm
     }
 }
 

@@ -10,6 +10,7 @@ mod compile;
 mod description;
 mod engine;
 mod error;
+mod kept;
 mod load;
 mod module;
 mod places;
@@ -23,10 +24,11 @@ mod wasi;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Compiled, Job};
+pub use compile::{Compiled, Job, digest};
 pub use description::BadDescription;
 pub use engine::{Engine, StartEngineError};
 pub use error::{CallError, Cause, Limit, LoadError};
-pub use module::{Module, Place};
+pub use kept::CacheKey;
+pub use module::{Cost, Module, Place, short};
 pub use sandbox::{Disclosure, Nothing};
-pub use settings::Settings;
+pub use settings::{Limits, Settings};

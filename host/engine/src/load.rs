@@ -15,6 +15,7 @@ use crate::description;
 use crate::engine::Shared;
 use crate::error::LoadError;
 use crate::sandbox::{Nothing, Sandbox};
+use crate::settings::Limits;
 use crate::since_v0_1_0::{self, Exports, Functions, Import};
 use crate::wasi::{self, Moment};
 
@@ -32,43 +33,36 @@ pub(crate) struct Loaded {
     pub(crate) size: usize,
 }
 
-/// Compiles a file here, and checks it.
-pub(crate) async fn load(
-    shared: Arc<Shared>,
-    wasm: Vec<u8>,
-    granted: &[Permission],
-) -> Result<Loaded, LoadError> {
-    let turn = shared.compiling.lock().await;
+/// Compiles a file in this process.
+pub(crate) async fn compile(shared: &Shared, wasm: Vec<u8>) -> Result<Compiled, LoadError> {
+    // Compiling takes much memory, so it is done one module at a time.
+    let _turn = shared.compiling.lock().await;
     let engine = shared.wasm.clone();
-    let (component, digest, size) = on_a_thread(move || {
-        Ok((compile::compile(&engine, &wasm)?, compile::digest(&wasm), wasm.len()))
-    })
-    .await?;
-    drop(turn);
-    check(shared, component, (digest, size), granted).await
+    on_a_thread(move || compile::compile(&engine, &wasm)).await
 }
 
-/// Takes over what another process compiled, and checks it.
-pub(crate) async fn load_compiled(
+/// Takes over compiled code, and checks it.
+pub(crate) async fn load(
     shared: Arc<Shared>,
     compiled: Compiled,
     granted: &[Permission],
+    limits: Limits,
 ) -> Result<Loaded, LoadError> {
     let engine = shared.wasm.clone();
     let of = compiled.of();
     let component = on_a_thread(move || compile::take_over(&engine, &compiled)).await?;
-    check(shared, component, of, granted).await
+    check(shared, component, of, (granted, limits)).await
 }
 
 async fn check(
     shared: Arc<Shared>,
     component: Component,
     (digest, size): (String, usize),
-    granted: &[Permission],
+    (granted, limits): (&[Permission], Limits),
 ) -> Result<Loaded, LoadError> {
     let exports = find_exports(&shared.wasm, &component)?;
     let (pre, permissions) = link(&shared.wasm, &component, granted)?;
-    let caller = Caller::new(shared, pre);
+    let caller = Caller::new(shared, pre, limits);
     let functions = check_types(&caller, exports).await?;
     let description = describe(&caller, &functions).await?;
     let config_schema = description::validate(&description).map_err(LoadError::BadDescription)?;

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use herald_core::config_schema::ConfigSchema;
 use herald_core::formatter::{Action, Delivery, Description, Failure, Permission, ProviderView};
@@ -14,6 +15,7 @@ use crate::error::{CallError, LoadError};
 use crate::load::{self, Loaded};
 use crate::places::Held;
 use crate::sandbox::Disclosure;
+use crate::settings::Limits;
 use crate::since_v0_1_0;
 use crate::wasi::Moment;
 
@@ -26,18 +28,11 @@ pub struct Module {
 impl Module {
     pub(crate) async fn load(
         shared: Arc<Shared>,
-        wasm: Vec<u8>,
-        granted: &[Permission],
-    ) -> Result<Module, LoadError> {
-        Ok(Module { inner: Arc::new(load::load(shared, wasm, granted).await?) })
-    }
-
-    pub(crate) async fn load_compiled(
-        shared: Arc<Shared>,
         compiled: Compiled,
         granted: &[Permission],
+        limits: Limits,
     ) -> Result<Module, LoadError> {
-        Ok(Module { inner: Arc::new(load::load_compiled(shared, compiled, granted).await?) })
+        Ok(Module { inner: Arc::new(load::load(shared, compiled, granted, limits).await?) })
     }
 
     /// What it says of itself.
@@ -67,8 +62,7 @@ impl Module {
     /// Its digest in short, for a person who compares revisions: twelve digits.
     #[must_use]
     pub fn revision(&self) -> &str {
-        let digits = self.digest().strip_prefix("sha256:").unwrap_or(self.digest());
-        digits.get(..12).unwrap_or(digits)
+        short(self.digest())
     }
 
     /// The size of the component in bytes.
@@ -145,7 +139,21 @@ impl Place<'_> {
         delivery: &Delivery,
         disclosure: Arc<dyn Disclosure>,
     ) -> Result<Result<Action, Failure>, CallError> {
+        self.measured(delivery, disclosure).await.map(|(answer, _)| answer)
+    }
+
+    /// The same with what the call took, for who measures a module.
+    ///
+    /// # Errors
+    ///
+    /// When the module fails or meets a limit. That it refuses the delivery is an answer.
+    pub async fn measured(
+        self,
+        delivery: &Delivery,
+        disclosure: Arc<dyn Disclosure>,
+    ) -> Result<(Result<Action, Failure>, Cost), CallError> {
         let Loaded { caller, functions, .. } = self.module;
+        let began = Instant::now();
         let mut call = caller.begin(self.held, disclosure, Moment::of(delivery));
         let result = caller
             .in_time(call.lane(), async {
@@ -153,8 +161,25 @@ impl Place<'_> {
                 functions.next(&mut call.store, &instance, delivery).await
             })
             .await;
-        call.settle(result)
+        let cost = Cost { time: began.elapsed(), memory_bytes: call.memory_bytes() };
+        call.settle(result).map(|answer| (answer, cost))
     }
+}
+
+/// A digest in short: twelve digits.
+#[must_use]
+pub fn short(digest: &str) -> &str {
+    let digits = digest.strip_prefix("sha256:").unwrap_or(digest);
+    digits.get(..12).unwrap_or(digits)
+}
+
+/// What one call took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// From the making of its sandbox to its answer, the wait for a CPU included.
+    pub time: Duration,
+    /// What its memories came to together, in bytes.
+    pub memory_bytes: usize,
 }
 
 impl fmt::Debug for Module {

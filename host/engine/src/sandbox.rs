@@ -11,7 +11,9 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::engine::Shared;
 use crate::error::Limit;
-use crate::settings::{CORE_INSTANCES_PER_MODULE, MEMORIES_PER_MODULE, TABLES_PER_MODULE};
+use crate::settings::{
+    CORE_INSTANCES_PER_MODULE, MEMORIES_PER_MODULE, Settings, TABLES_PER_MODULE,
+};
 use crate::trap;
 use crate::wasi::{Moment, Wasi};
 
@@ -30,6 +32,11 @@ pub trait Disclosure: Send + Sync {
     /// A text of the module's, its log lines and what it says as it panics, without the provider's secrets.
     fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         Cow::Borrowed(text)
+    }
+
+    /// Whether [`Disclosure::mask`] is to be given the log lines of the module also where nobody reads its log.
+    fn hears_log(&self) -> bool {
+        false
     }
 }
 
@@ -62,12 +69,13 @@ impl Sandbox {
     /// A fresh store whose every limit is set.
     pub(crate) fn store(
         shared: &Shared,
+        settings: &Settings,
         disclosure: Arc<dyn Disclosure>,
         moment: Moment,
     ) -> Store<Sandbox> {
-        let settings = &shared.settings;
         let growth = Growth {
             memory_left: settings.memory_bytes,
+            memory_taken: 0,
             table_elements: settings.table_elements,
             denied: None,
         };
@@ -95,6 +103,11 @@ impl Sandbox {
         self.growth.denied
     }
 
+    /// What the memories of the call took, in bytes.
+    pub(crate) fn memory_taken(&self) -> usize {
+        self.growth.memory_taken
+    }
+
     /// Where the call runs for as long as it takes.
     pub(crate) fn lane(&self) -> Lane {
         self.lane.clone()
@@ -113,9 +126,9 @@ impl Sandbox {
     /// Takes a line for the module's author; what goes beyond the bounds is dropped.
     pub(crate) fn log(&mut self, level: &'static str, line: &str) {
         self.log_lines = self.log_lines.saturating_add(1);
-        if self.log_lines > LOG_LINES
-            || !tracing::enabled!(target: "herald::module", tracing::Level::DEBUG)
-        {
+        let is_read = tracing::enabled!(target: "herald::module", tracing::Level::DEBUG)
+            || self.disclosure.hears_log();
+        if self.log_lines > LOG_LINES || !is_read {
             return;
         }
         let line = trap::one_line(&self.disclosure.mask(line), LOG_LINE_CHARS);
@@ -132,6 +145,7 @@ impl WasiView for Sandbox {
 /// What may grow, and whether a wish to grow was denied: the trap that follows tells nothing of it.
 struct Growth {
     memory_left: usize,
+    memory_taken: usize,
     table_elements: usize,
     denied: Option<Limit>,
 }
@@ -153,6 +167,7 @@ impl ResourceLimiter for Growth {
             return Ok(false);
         };
         self.memory_left = left;
+        self.memory_taken = self.memory_taken.saturating_add(more);
         Ok(true)
     }
 

@@ -59,6 +59,27 @@ impl Default for Settings {
     }
 }
 
+/// What one module may have less of than others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// What the memories of one call may hold together, in bytes.
+    pub memory_bytes: Option<usize>,
+    /// How long a call may run.
+    pub running: Option<Duration>,
+}
+
+impl Settings {
+    /// The same for a module with limits of its own. They only ever take away.
+    pub(crate) fn within(&self, limits: Limits) -> Self {
+        let least = |own: Option<usize>, house: usize| own.map_or(house, |own| own.min(house));
+        Self {
+            memory_bytes: least(limits.memory_bytes, self.memory_bytes),
+            running: limits.running.map_or(self.running, |own| own.min(self.running)),
+            ..self.clone()
+        }
+    }
+}
+
 impl Settings {
     /// The same with room for one call and a clock that lets others run.
     pub(crate) fn usable(self) -> Self {
@@ -146,6 +167,15 @@ fn common() -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_modules_own_limits_only_take_away() {
+        let house = Settings::default();
+        let limits = Limits { memory_bytes: Some(1 << 20), running: Some(Duration::from_secs(9)) };
+        let own = house.within(limits);
+        assert_eq!((own.memory_bytes, own.running), (1 << 20, house.running));
+        assert_eq!(house.within(Limits::default()), house);
+    }
 
     #[test]
     fn running_time_is_counted_in_whole_ticks() {

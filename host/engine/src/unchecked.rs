@@ -1,8 +1,8 @@
 //! What was checked earlier and is not checked again: the one place in the host with unsafe code.
 //!
 //! A fresh instance per call would mean comparing all types of the interface anew each time, a seventh of a call.
-//! [`Checked`] compares them once and keeps the proof. Code that another process compiled is not verified at all;
-//! [`Compiled`] is the proof that it was compiled for this one.
+//! [`Checked`] compares them once and keeps the proof. Compiled code is not verified at all; [`Compiled`] is the proof that
+//! it came from a compiler that this installation ran.
 #![expect(
     unsafe_code,
     reason = "wasmtime takes a proof that was made earlier only through an unsafe function"
@@ -54,10 +54,12 @@ where
     }
 }
 
-/// The component that another process compiled.
+/// The component of compiled code.
 pub(crate) fn deserialize(engine: &Engine, compiled: &Compiled) -> Result<Component> {
-    // SAFETY: what is passed must have been made by wasmtime and not been changed since. A `Compiled` is made only of an
-    // answer whose seal is right, for this very file, and the key of that seal was given to one process alone, which does
-    // nothing with it but `Job::run`. Code of another version of wasmtime, or for other settings, is refused in there.
+    // SAFETY: what is passed must have been made by wasmtime and not been changed since. There are three ways to a
+    // `Compiled`: this process made it; or the answer of another process had the right seal, with a key that was given to
+    // that process alone, which does nothing with it but `Job::run`; or a file had the right seal of this installation,
+    // with a key that only its user can read, and `Compiled::keep` makes such files of a `Compiled` alone. Code of another
+    // version of wasmtime, or for other settings, is refused in there.
     unsafe { Component::deserialize(engine, compiled.code()) }
 }
