@@ -1,4 +1,4 @@
-//! Compiles the hostile module of `components/` to WebAssembly, once without an operating system and once with one, and
+//! Compiles the hostile modules of `components/` to WebAssembly, once without an operating system and once with one, and
 //! tells the tests where the two components are.
 
 #![expect(
@@ -26,12 +26,14 @@ fn main() {
     // The folder that the modules of guests/ are compiled in: what both need is there already.
     let target = out.ancestors().nth(4).expect("OUT_DIR lies in the target folder").join("wasm");
     compile(&tests.join("components"), &target);
-    let built = |triple: &str| target.join(triple).join("release").join("hostile.wasm");
-    let component = out.join("hostile.component.wasm");
-    wrap(&built(BARE), &component);
-    println!("cargo:rustc-env=HOSTILE_COMPONENT={}", component.display());
+    let built = |triple: &str| target.join(triple).join("release");
+    for (name, variable) in [("hostile", "HOSTILE_COMPONENT"), ("leaking", "LEAKING_COMPONENT")] {
+        let component = out.join(format!("{name}.component.wasm"));
+        wrap(&built(BARE).join(format!("{name}.wasm")), &component);
+        println!("cargo:rustc-env={variable}={}", component.display());
+    }
     let wasi = out.join("hostile.wasi.wasm");
-    fs::copy(built(SYSTEM), &wasi).expect("what was compiled is there");
+    fs::copy(built(SYSTEM).join("hostile.wasm"), &wasi).expect("what was compiled is there");
     println!("cargo:rustc-env=HOSTILE_WASI_COMPONENT={}", wasi.display());
 }
 

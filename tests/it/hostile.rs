@@ -229,12 +229,18 @@ async fn contain(cases: &[Case]) {
     let log = data.with_extension("log");
     assert_eq!(herald.stop().await, Some(0));
     look(cases, &fs::read_to_string(log).unwrap(), &receiver.received());
-    for file in fs::read_dir(&data).unwrap() {
-        let bytes = fs::read(file.unwrap().path()).unwrap();
+    for file in files(&data) {
+        let bytes = fs::read(file).unwrap();
         let has =
             |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(!has(TOKEN) && !has(PASSWORD), "a secret is in the journal");
     }
+}
+
+/// All files below a folder.
+fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,13 +12,20 @@ use herald_tests::eventually;
 use herald_tests::herald::{Herald, output, serve};
 use herald_tests::receiver::{Received, Receiver};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use crate::serve::{client, folder};
 
 const SOON: Duration = Duration::from_secs(30);
-const SWAPS: usize = 20;
-/// Events a second.
-const RATE: u32 = 200;
+const SWAPS: usize = 100;
+const PROVIDERS: usize = 20;
+/// Events a second, by so many at a time.
+const RATE: u32 = 500;
+const EMITTERS: u32 = 8;
+/// How long they are posted before the first swap.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// Puts a file in place at once, as a careful writer does.
 fn put(dir: &Path, name: &str, bytes: &[u8]) {
@@ -50,10 +57,80 @@ async fn post(herald: &Herald, name: &str) -> u16 {
     client().post(herald.events()).body(event).send().await.unwrap().status().as_u16()
 }
 
+/// Posts to the Providers in turn until it is told to end.
+struct Emitters {
+    ended: Arc<AtomicBool>,
+    posted: Arc<AtomicUsize>,
+    tasks: Vec<JoinHandle<Vec<(Instant, Duration)>>>,
+}
+
+impl Emitters {
+    fn start(url: &str) -> Self {
+        let (ended, posted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let emit = |_| {
+            let (url, ended, posted) = (url.to_owned(), Arc::clone(&ended), Arc::clone(&posted));
+            tokio::spawn(async move {
+                let client = client();
+                let mut tick = tokio::time::interval(Duration::from_secs(1) * EMITTERS / RATE);
+                tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+                let mut times = Vec::new();
+                while !ended.load(Ordering::Relaxed) {
+                    tick.tick().await;
+                    let number = posted.fetch_add(1, Ordering::Relaxed);
+                    let object = format!("app-{}", number % PROVIDERS);
+                    let event = kustomization(&object, "info", "R", &format!("event {number}"));
+                    let began = Instant::now();
+                    let answer = client.post(&url).body(event.to_string()).send().await.unwrap();
+                    assert_eq!(answer.status().as_u16(), 202, "intake answers 202 throughout");
+                    times.push((began, began.elapsed()));
+                }
+                times
+            })
+        };
+        Self { tasks: (0..EMITTERS).map(emit).collect(), ended, posted }
+    }
+
+    /// How many were posted, and when and how fast each was answered.
+    async fn end(self) -> (usize, Vec<(Instant, Duration)>) {
+        self.ended.store(true, Ordering::Relaxed);
+        let mut times = Vec::new();
+        for task in self.tasks {
+            times.extend(task.await.unwrap());
+        }
+        (self.posted.load(Ordering::Relaxed), times)
+    }
+}
+
+fn p99<'a>(times: impl Iterator<Item = &'a (Instant, Duration)>) -> Duration {
+    let mut times: Vec<Duration> = times.map(|(_, took)| *took).collect();
+    times.sort_unstable();
+    times[(times.len() - 1) * 99 / 100]
+}
+
+/// The Provider of each event is that of its object.
+fn many_providers(receiver: &Receiver) -> TempDir {
+    const GROUP: &str = "notification.toolkit.fluxcd.io/v1beta3";
+    let manifests = (0..PROVIDERS).flat_map(|number| {
+        let name = format!("hook-{number}");
+        let object = format!("app-{number}");
+        [
+            json!({"apiVersion": GROUP, "kind": "Provider", "metadata": {"name": name},
+                "spec": {"type": "message", "address": receiver.url(&format!("/{number}"))}}),
+            json!({"apiVersion": GROUP, "kind": "Alert", "metadata": {"name": name}, "spec": {
+                "providerRef": {"name": name},
+                "eventSources": [{"kind": "Kustomization", "name": object, "namespace": "apps"}]}}),
+        ]
+    });
+    let texts: Vec<String> = manifests.map(|manifest| manifest.to_string()).collect();
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("all.yaml"), texts.join("\n---\n")).unwrap();
+    dir
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_swaps_under_load_lose_and_mix_nothing() {
+async fn a_hundred_swaps_under_load_lose_double_and_mix_nothing() {
     let receiver = Receiver::start().await;
-    let config = folder(&json!({"type": "message", "address": receiver.url("/")}), &json!({}));
+    let config = many_providers(&receiver);
     let work = tempfile::tempdir().unwrap();
     let modules = work.path().join("modules");
     fs::create_dir(&modules).unwrap();
@@ -61,37 +138,8 @@ async fn twenty_swaps_under_load_lose_and_mix_nothing() {
     let flags = ["--modules-dir", modules.to_str().unwrap()];
     let herald = Herald::start(config.path(), &work.path().join("data"), &flags).await;
 
-    let (ended, posted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let emitter = {
-        let (url, ended, posted) = (herald.events(), Arc::clone(&ended), Arc::clone(&posted));
-        tokio::spawn(async move {
-            let client = client();
-            let mut tick = tokio::time::interval(Duration::from_secs(1) / RATE);
-            let mut refused = Vec::new();
-            while !ended.load(Ordering::Relaxed) {
-                tick.tick().await;
-                let number = posted.fetch_add(1, Ordering::Relaxed);
-                let event = kustomization(
-                    &format!("app-{}", number % 50),
-                    "info",
-                    "R",
-                    &format!("event {number}"),
-                );
-                let status = client
-                    .post(&url)
-                    .body(event.to_string())
-                    .send()
-                    .await
-                    .unwrap()
-                    .status()
-                    .as_u16();
-                if status != 202 {
-                    refused.push((number, status));
-                }
-            }
-            refused
-        })
-    };
+    let emitters = Emitters::start(&herald.events());
+    tokio::time::sleep(QUIET).await;
     let began = Instant::now();
     for swap in 1..=SWAPS {
         let next = if swap % 2 == 1 { "slack" } else { "generic" };
@@ -100,11 +148,8 @@ async fn twenty_swaps_under_load_lose_and_mix_nothing() {
         let swapped = || herald.log().matches("a module is swapped in").count() > swap;
         eventually("the module is swapped in", SOON, swapped).await;
     }
-    ended.store(true, Ordering::Relaxed);
-    let refused = emitter.await.unwrap();
-    assert_eq!(refused, [], "intake answers 202 throughout");
-    let posted = posted.load(Ordering::Relaxed);
-    assert!(posted > 100, "{posted} events in {:?} are no load", began.elapsed());
+    let (posted, times) = emitters.end().await;
+    assert!(posted > 1_000, "{posted} events in {:?} are no load", began.elapsed());
     eventually("every event arrives", SOON, || receiver.count() >= posted).await;
 
     let received = receiver.received();
@@ -114,6 +159,22 @@ async fn twenty_swaps_under_load_lose_and_mix_nothing() {
     for one in ["generic", "slack"] {
         assert!(forms.contains(&Some(one)), "both modules served: {one}");
     }
+    let log = herald.log();
+    let slowest = log
+        .lines()
+        .filter(|line| line.contains("a module is swapped in"))
+        .filter_map(|line| line.split_once("since_compiled_ms=")?.1.split(' ').next()?.parse().ok())
+        .max()
+        .unwrap_or(u64::MAX);
+    let is_before = |time: &&(Instant, Duration)| time.0 < began;
+    println!(
+        "{posted} events; {SWAPS} swaps in {:?}, the slowest {slowest} ms after its compilation; p99 of 202 {:?} before, {:?} \
+         meanwhile",
+        began.elapsed(),
+        p99(times.iter().filter(is_before)),
+        p99(times.iter().filter(|time| !is_before(time))),
+    );
+    assert!(slowest < 2_000, "{slowest} ms");
     assert_eq!(herald.stop().await, Some(0));
 }
 

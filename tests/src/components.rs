@@ -15,7 +15,16 @@ pub fn hostile() -> Vec<u8> {
     fs::read(env!("HOSTILE_COMPONENT")).unwrap()
 }
 
-/// The same, which also tries what an operating system would allow.
+/// The module that shows a secret where it declared none.
+///
+/// # Panics
+/// The build script did not make it.
+#[must_use]
+pub fn leaking() -> Vec<u8> {
+    fs::read(env!("LEAKING_COMPONENT")).unwrap()
+}
+
+/// The first, which also tries what an operating system would allow.
 ///
 /// # Panics
 /// The build script did not make it.

@@ -30,6 +30,7 @@ use jiff::Timestamp;
 
 use crate::catalog::ProviderKey;
 
+pub(crate) use attempt::MAX_QUESTIONS;
 pub use attempt::{Attempts, Options};
 pub use dispatcher::{Dispatcher, Settings};
 pub use lane::Contact;
@@ -154,6 +155,7 @@ impl Report {
             remember: None,
             status: None,
             module_failure: None,
+            passed_over: Vec::new(),
         }
     }
 }
@@ -192,6 +194,8 @@ pub struct Report {
     pub status: Option<u16>,
     /// Why the module gave no answer, when that is how the attempt ended.
     pub module_failure: Option<ModuleFailure>,
+    /// How the modules failed in whose place another answered; from a closed set.
+    pub passed_over: Vec<&'static str>,
 }
 
 /// A call of a module that gave no answer.

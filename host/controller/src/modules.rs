@@ -1,39 +1,68 @@
 //! The modules that decide payloads, by provider type.
 //!
-//! Built-in modules are part of the binary and loaded when they are needed, others come from a folder. Whoever makes an
-//! attempt takes the module that is current then; a module is replaced by one pointer store, and attempts under way
-//! finish on the old one.
+//! Built-in modules are part of the binary and loaded when they are needed, others come from a folder or from objects.
+//! Each type has a line of revisions. Whoever makes an attempt takes those that are current then; a change is one pointer
+//! store, and attempts under way finish on what they took.
 
+mod admission;
+mod book;
 mod builtin;
 pub mod compiler;
 pub(crate) mod disclosure;
 pub mod folder;
 pub mod grants;
+mod lineage;
 mod masks;
+mod record;
+mod revisions;
+mod shadow;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use herald_core::formatter::Permission;
-use herald_core::provider::Provider;
-use herald_engine::{Engine, LoadError, Module, StartEngineError};
+use herald_core::provider::{Fallback, Provider};
+use herald_core::rollout::Rollout;
+use herald_engine::{Engine, Limits, LoadError, Module, StartEngineError};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::watch;
 
+use self::book::Book;
+use self::grants::Grant;
+use self::lineage::Lineage;
 use crate::egress::{AddressSeen, Mask};
 use crate::telemetry::report;
 use masks::Masks;
 
+pub use admission::{Admission, Examine, MAX_MODULE_BYTES, RefuseModuleError};
+pub use lineage::RevisionError;
+pub use record::Record;
+pub use store::{OpenStoreError, Store};
+
+pub(crate) use admission::{Candidate, is_type};
+pub(crate) use record::Verdict;
+pub(crate) use shadow::{Said, is_its_own};
+
 /// Where a module came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Source {
     /// It is part of the binary.
     BuiltIn,
     /// It was read from this file.
     File(PathBuf),
+    /// An object names it.
+    Object {
+        /// The object.
+        name: String,
+    },
 }
 
 impl Source {
@@ -43,6 +72,7 @@ impl Source {
         match self {
             Source::BuiltIn => "built in".to_owned(),
             Source::File(path) => path.display().to_string(),
+            Source::Object { name } => format!("ProviderModule {name}"),
         }
     }
 }
@@ -55,9 +85,24 @@ pub struct Loaded {
     pub module: Module,
     /// Where it came from.
     pub source: Source,
+    /// What it may have beyond secrets in headers and signatures; of a built-in one, nothing is written down.
+    pub grants: BTreeSet<Grant>,
+    /// What it may have less of than others.
+    pub limits: Limits,
+    /// What became of its calls.
+    pub record: Record,
+    /// When its code was there and it was to be linked.
+    pub(crate) compiled_at: Option<Instant>,
 }
 
 impl Loaded {
+    /// A module without grants of its own, not called yet.
+    #[must_use]
+    pub fn new(kind: String, module: Module, source: Source) -> Self {
+        let (grants, limits, record) = (BTreeSet::new(), Limits::default(), Record::default());
+        Self { kind, module, source, grants, limits, record, compiled_at: None }
+    }
+
     /// What there is to say about it, for people and programs.
     #[must_use]
     pub fn described(&self) -> Value {
@@ -95,7 +140,15 @@ impl Loaded {
 /// A built-in module is compiled when the first Provider needs it, as most installations use three types of thirty.
 pub struct Modules {
     engine: Engine,
-    by_type: ArcSwap<BTreeMap<String, Arc<Loaded>>>,
+    store: Option<Store>,
+    /// How many revisions of a type stay loaded besides the one that serves.
+    keep: usize,
+    by_type: Arc<ArcSwap<BTreeMap<String, Lineage>>>,
+    /// Built-in modules that serve in the place of others that cannot.
+    spares: ArcSwap<BTreeMap<String, Arc<Loaded>>>,
+    /// By type, the namespaces whose Providers may use it, where that is not all.
+    allowed: ArcSwap<BTreeMap<String, Vec<String>>>,
+    book: Arc<Mutex<Book>>,
     changes: watch::Sender<u64>,
     masks: Masks,
 }
@@ -125,12 +178,31 @@ pub fn engine() -> Result<Engine, StartEngineError> {
     Engine::new(herald_engine::Settings::default())
 }
 
+/// How many revisions of a type stay loaded besides the one that serves, unless somebody says otherwise.
+pub const KEEP_REVISIONS: usize = 3;
+
 impl Modules {
     /// Knows the built-in modules and has none of them loaded.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        let by_type = ArcSwap::default();
-        Self { engine, by_type, changes: watch::Sender::new(0), masks: Masks::default() }
+        Self {
+            engine,
+            store: None,
+            keep: KEEP_REVISIONS,
+            by_type: Arc::default(),
+            spares: ArcSwap::default(),
+            allowed: ArcSwap::default(),
+            book: Arc::default(),
+            changes: watch::Sender::new(0),
+            masks: Masks::default(),
+        }
+    }
+
+    /// The same, and remembers over a restart what became of revisions.
+    #[must_use]
+    pub fn kept_in(self, store: Store, keep: usize) -> Self {
+        let book = Arc::new(Mutex::new(Book::open(store.dir())));
+        Self { store: Some(store), keep, book, ..self }
     }
 
     /// Loads the built-in modules of these types that have none yet; types that there are not are passed over. Whoever
@@ -146,10 +218,13 @@ impl Modules {
         let missing = kinds.into_iter().filter(|kind| self.get(kind).is_none());
         let loads = missing.filter_map(|kind| Some(self.load_built_in(kind, built_in(kind)?)));
         for loaded in futures_util::future::try_join_all(loads).await? {
-            let loaded = Arc::new(loaded);
-            // Another may have been faster, or a file may have come in between.
+            let (kind, loaded) = (loaded.kind.clone(), Arc::new(loaded));
             self.edit(|by_type| {
-                by_type.entry(loaded.kind.clone()).or_insert_with(|| Arc::clone(&loaded));
+                let lineage = by_type.entry(kind.clone()).or_default();
+                // Another may have been faster, or a file may have come in between.
+                if lineage.active().is_none() {
+                    lineage.offer(Arc::clone(&loaded), Rollout::default(), Timestamp::now());
+                }
             });
         }
         Ok(())
@@ -160,58 +235,49 @@ impl Modules {
         kind: &str,
         wasm: &'static [u8],
     ) -> Result<Loaded, LoadModuleError> {
-        // Bundled modules come granted: they were read with the code that runs them.
-        let module = self.engine.load(wasm.to_vec(), &[Permission::FullAddress]).await;
-        let kind = kind.to_owned();
-        match module {
-            Ok(module) => Ok(Loaded { kind, module, source: Source::BuiltIn }),
-            Err(source) => Err(LoadModuleError { kind, source }),
-        }
-    }
-
-    /// Gives a type another module. Attempts under way finish on the one that they took.
-    pub(crate) fn replace(&self, loaded: Loaded) {
-        let loaded = Arc::new(loaded);
-        self.change(|by_type| {
-            by_type.insert(loaded.kind.clone(), Arc::clone(&loaded));
-        });
-    }
-
-    /// Gives a type its built-in module back, or takes it away when there is none. Whether that changed anything.
-    ///
-    /// # Errors
-    /// The built-in module does not load; the type keeps the one that it has.
-    pub(crate) async fn restore(&self, kind: &str) -> Result<bool, LoadModuleError> {
-        if self.get(kind).is_none_or(|loaded| loaded.source == Source::BuiltIn) {
-            return Ok(false);
-        }
-        let built_in = match built_in(kind) {
-            Some(wasm) => Some(Arc::new(self.load_built_in(kind, wasm).await?)),
+        let failed = |source| LoadModuleError { kind: kind.to_owned(), source };
+        let kept = match &self.store {
+            Some(store) => store.code(&herald_engine::digest(wasm)).await,
             None => None,
         };
-        self.change(|by_type| {
-            match &built_in {
-                Some(built_in) => by_type.insert(kind.to_owned(), Arc::clone(built_in)),
-                None => by_type.remove(kind),
-            };
+        let compiled = match (kept, &self.store) {
+            (Some(compiled), _) => compiled,
+            (None, Some(store)) => {
+                let compiled = self.engine.compile(wasm.to_vec()).await.map_err(failed)?;
+                store.keep_code(compiled).await
+            }
+            (None, None) => self.engine.compile(wasm.to_vec()).await.map_err(failed)?,
+        };
+        // Bundled modules come granted: they were read with the code that runs them.
+        let module = self.engine.load_compiled(compiled, &[Permission::FullAddress]).await;
+        Ok(Loaded::new(kind.to_owned(), module.map_err(failed)?, Source::BuiltIn))
+    }
+
+    /// The built-in module that a Provider allows in the place of one that cannot format an event.
+    pub(crate) async fn fallback(&self, provider: &Provider) -> Option<Arc<Loaded>> {
+        let kind = match provider.fallback? {
+            Fallback::BuiltIn => provider.kind.as_str(),
+            Fallback::Generic => "generic",
+        };
+        if let Some(spare) = self.spares.load().get(kind) {
+            return Some(Arc::clone(spare));
+        }
+        let spare = match self.load_built_in(kind, built_in(kind)?).await {
+            Ok(loaded) => Arc::new(loaded),
+            Err(err) => {
+                tracing::error!("there is no fallback: {}", report(&err));
+                return None;
+            }
+        };
+        self.spares.rcu(|spares| {
+            let mut spares = BTreeMap::clone(spares);
+            spares.insert(kind.to_owned(), Arc::clone(&spare));
+            spares
         });
-        Ok(true)
+        Some(spare)
     }
 
-    fn change(&self, edit: impl Fn(&mut BTreeMap<String, Arc<Loaded>>)) {
-        self.edit(edit);
-        self.changes.send_modify(|changes| *changes += 1);
-    }
-
-    fn edit(&self, edit: impl Fn(&mut BTreeMap<String, Arc<Loaded>>)) {
-        self.by_type.rcu(|by_type| {
-            let mut by_type = BTreeMap::clone(by_type);
-            edit(&mut by_type);
-            by_type
-        });
-    }
-
-    /// Tells of every change of a module.
+    /// Tells of every change of what serves.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -219,7 +285,8 @@ impl Modules {
     /// The current module of a type, if it is loaded.
     #[must_use]
     pub fn get(&self, kind: &str) -> Option<Arc<Loaded>> {
-        self.by_type.load().get(kind).cloned()
+        let by_type = self.by_type.load();
+        by_type.get(kind)?.active().map(|active| Arc::clone(&active.loaded))
     }
 
     /// Everything wrong with a Provider that its module can tell without an event.
@@ -234,6 +301,9 @@ impl Modules {
                 provider.kind
             )];
         };
+        if let Some(problem) = self.forbids(&provider.kind, &provider.namespace) {
+            return vec![problem];
+        }
         let mask = self.mask(provider);
         let problems = loaded.module.config_schema().problems(&provider.config);
         if !problems.is_empty() {
@@ -262,15 +332,19 @@ impl Modules {
     /// The types that there are, loaded or not, sorted.
     #[must_use]
     pub fn types(&self) -> Vec<String> {
-        let loaded = self.by_type.load();
+        let by_type = self.by_type.load();
+        let loaded = by_type.iter().filter(|(_, lineage)| lineage.active().is_some());
         let built_in = builtin::MODULES.iter().map(|(kind, _)| (*kind).to_owned());
-        let types: BTreeSet<String> = built_in.chain(loaded.keys().cloned()).collect();
+        let types: BTreeSet<String> =
+            built_in.chain(loaded.map(|(kind, _)| kind.clone())).collect();
         types.into_iter().collect()
     }
 
-    /// All modules that are loaded, sorted by type.
+    /// All modules that serve now, sorted by type.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Loaded>> {
-        self.by_type.load().values().cloned().collect()
+        let by_type = self.by_type.load();
+        let active = by_type.values().filter_map(Lineage::active);
+        active.map(|active| Arc::clone(&active.loaded)).collect()
     }
 }

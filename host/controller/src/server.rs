@@ -17,7 +17,9 @@ mod throttle;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{AdminSocket, BindSocketError, ListModules, SOCKET, connectable, router as admin};
+pub use admin::{
+    AdminSocket, BindSocketError, ModuleOrder, ModulesDesk, SOCKET, connectable, router as admin,
+};
 pub use connections::{ConnectionSettings, serve, serve_with};
 pub use events::{EventSettings, Keeper, Kept, NotKept, router as events};
 pub use health::{Readiness, router as health};

@@ -17,6 +17,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The annotation that says how many attempts may be under way to a Provider at a time.
 pub const CONCURRENCY: &str = "herald.dev/concurrency";
 
+/// The annotation that says which form an event may take when no module of the Provider's type can format it.
+pub const FALLBACK: &str = "herald.dev/fallback";
+
 /// The most attempts under way to one Provider that can be set.
 pub const MAX_CONCURRENCY: u8 = 64;
 
@@ -41,6 +44,8 @@ pub struct Provider {
     pub timeout: Duration,
     /// How many attempts may be under way to it at a time, where it says so itself.
     pub concurrency: Option<u8>,
+    /// What formats an event when no module of its type can; none lets it wait for a better module.
+    pub fallback: Option<Fallback>,
     /// Whether nothing is to be sent.
     pub suspend: bool,
     /// What its Secret holds.
@@ -49,6 +54,8 @@ pub struct Provider {
     pub proxy: Option<ProxySettings>,
     /// Certificates of its own.
     pub tls: Option<TlsSettings>,
+    /// The ServiceAccount of its namespace whose identity it uses where its Secret has no credentials.
+    pub service_account: Option<String>,
     /// `spec.commitStatusExpr`.
     pub commit_status_expr: Option<CommitStatusExpr>,
     /// `spec.config`, an object.
@@ -115,6 +122,34 @@ impl fmt::Debug for Provider {
             .field("problems", &self.problems)
             .field("generation", &self.generation)
             .finish_non_exhaustive()
+    }
+}
+
+/// A module that may stand in for those of a Provider's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// The built-in module of the type.
+    BuiltIn,
+    /// That of the type `generic`: the event as it is.
+    Generic,
+}
+
+/// Why a text is no fallback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be built-in, generic or none")]
+pub struct ParseFallbackError;
+
+/// Reads which module may stand in.
+///
+/// # Errors
+///
+/// When it is none of the words for that.
+pub fn parse_fallback(text: &str) -> Result<Option<Fallback>, ParseFallbackError> {
+    match text {
+        "built-in" => Ok(Some(Fallback::BuiltIn)),
+        "generic" => Ok(Some(Fallback::Generic)),
+        "none" => Ok(None),
+        _ => Err(ParseFallbackError),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::delivery::Dispatcher;
 use crate::desk::{Desk, Told};
 use crate::modules::Modules;
 use crate::router::Digests;
-use crate::server::{self, AdminSocket};
+use crate::server::{self, AdminSocket, ModuleOrder, ModulesDesk};
 use crate::telemetry::{JournalNumbers, Metrics, report};
 
 /// How often the numbers are looked up.
@@ -47,8 +47,29 @@ pub(super) async fn serve(
     ending: CancellationToken,
 ) {
     let desk = Desk::new(journal, running);
-    let list = move || modules.all().iter().map(|loaded| loaded.described()).collect::<Value>();
-    socket.serve(server::admin(desk, Arc::new(list)), ending).await;
+    socket.serve(server::admin(desk, Arc::new(Types(modules))), ending).await;
+}
+
+/// The modules, for the socket.
+struct Types(Arc<Modules>);
+
+impl ModulesDesk for Types {
+    fn list(&self) -> Value {
+        self.0.all().iter().map(|loaded| loaded.described()).collect()
+    }
+
+    fn history(&self, kind: Option<&str>) -> Value {
+        self.0.history(kind)
+    }
+
+    fn carry_out(&self, order: &ModuleOrder) -> Result<String, String> {
+        let done = match order {
+            ModuleOrder::RollBack { kind } => self.0.roll_back(kind),
+            ModuleOrder::Pin { kind, revision } => self.0.pin(kind, revision),
+            ModuleOrder::Unpin { kind } => self.0.unpin(kind),
+        };
+        done.map_err(|err| report(&err))
+    }
 }
 
 /// Keeps the journal's numbers up to date until the service ends.

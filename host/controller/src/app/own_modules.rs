@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 
-use herald_engine::Engine;
 use tokio_util::sync::CancellationToken;
 
 use super::{Config, ServeError};
 use crate::catalog::CatalogStore;
-use crate::modules::Modules;
 use crate::modules::folder::ModulesFolder;
+use crate::modules::{Admission, Modules};
 
 /// The folder of modules, if there is one and all of its files serve.
 pub(super) async fn open(
     config: &Config,
-    engine: Engine,
+    admission: &Admission,
     modules: &Arc<Modules>,
 ) -> Result<Option<ModulesFolder>, ServeError> {
     let Some(folder) = config.modules.clone() else { return Ok(None) };
-    let opened = ModulesFolder::open(folder, engine, Arc::clone(modules)).await;
+    let opened = ModulesFolder::open(folder, admission.clone(), Arc::clone(modules)).await;
     let (folder, mistakes) = opened.map_err(ServeError::ModulesFolder)?;
     if mistakes.is_empty() { Ok(Some(folder)) } else { Err(ServeError::ModuleFiles { mistakes }) }
 }

@@ -63,6 +63,12 @@ impl Instance {
         Ok(Some(Self { path, sender }))
     }
 
+    /// The instance that uses this data folder, where there must be one.
+    pub(super) async fn there_on(data_dir: &Path) -> Result<Self, Failed> {
+        let none = || Failed::Run(format!("no instance runs on {}", data_dir.display()));
+        Self::of(data_dir).await?.ok_or_else(none)
+    }
+
     /// Asks for something.
     pub(super) async fn get<T: DeserializeOwned>(&mut self, target: &str) -> Result<T, Failed> {
         self.ask(Method::GET, target, Bytes::new()).await

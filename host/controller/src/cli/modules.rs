@@ -2,6 +2,7 @@
 
 mod docs;
 mod page;
+mod revisions;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,10 @@ pub(super) struct Modules {
 #[derive(Debug, Subcommand)]
 enum Command {
     Docs(docs::Docs),
+    History(revisions::History),
+    Rollback(revisions::Rollback),
+    Pin(revisions::Pin),
+    Unpin(revisions::Unpin),
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +52,10 @@ impl Modules {
     pub(super) async fn run(self) -> Result<(), Failed> {
         match self.command {
             Some(Command::Docs(docs)) => docs.run().await,
+            Some(Command::History(history)) => history.run().await,
+            Some(Command::Rollback(rollback)) => rollback.run().await,
+            Some(Command::Pin(pin)) => pin.run().await,
+            Some(Command::Unpin(unpin)) => unpin.run().await,
             None => self.list.run().await,
         }
     }
@@ -55,12 +64,7 @@ impl Modules {
 impl List {
     async fn run(self) -> Result<(), Failed> {
         let modules: Vec<Value> = match &self.data_dir {
-            Some(dir) => match Instance::of(dir).await? {
-                Some(mut instance) => instance.get("/v1/modules").await?,
-                None => {
-                    return Err(Failed::Run(format!("no instance runs on {}", dir.display())));
-                }
-            },
+            Some(dir) => Instance::there_on(dir).await?.get("/v1/modules").await?,
             None => {
                 self.modules.load_all().await?.all().iter().map(|one| one.described()).collect()
             }

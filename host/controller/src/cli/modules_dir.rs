@@ -10,7 +10,8 @@ use super::{Failed, duration};
 use crate::modules::compiler::CompileLimits;
 use crate::modules::folder::{FolderSettings, ModulesFolder};
 use crate::modules::grants::Grant;
-use crate::modules::{self, Modules};
+use crate::modules::{self, Admission, Modules};
+use crate::rehearsal::examine::Examiner;
 
 /// Where modules come from besides the binary.
 #[derive(Clone, Debug, Args)]
@@ -23,10 +24,17 @@ pub(super) struct ModuleFlags {
     /// secrets-in-path, secrets-in-query, secrets-in-body, host:NAME or credential:NAME. May be given several times.
     #[arg(long, value_name = "TYPE=GRANT", value_parser = grant, requires = "modules_dir")]
     module_grant: Vec<(String, Grant)>,
-    /// The most memory that compiling a module of the folder may take, in MiB of address space.
+    #[command(flatten)]
+    compile: CompileFlags,
+}
+
+/// What compiling a module that comes from a file may take.
+#[derive(Clone, Debug, Args)]
+pub(super) struct CompileFlags {
+    /// The most memory that compiling a module may take, in MiB of address space.
     #[arg(long, value_name = "MIB", env = "HERALD_MODULE_COMPILE_MEMORY_MIB", default_value_t = 1024, value_parser = value_parser!(u64).range(1..))]
     module_compile_memory_mib: u64,
-    /// The most time on a CPU that compiling a module of the folder may take.
+    /// The most time on a CPU that compiling a module may take.
     #[arg(long, value_name = "DURATION", env = "HERALD_MODULE_COMPILE_CPU_TIME", default_value = "60s", value_parser = duration::parse)]
     module_compile_cpu_time: Duration,
 }
@@ -40,16 +48,26 @@ fn grant(text: &str) -> Result<(String, Grant), String> {
     ))
 }
 
-impl ModuleFlags {
-    /// The folder and what is said about it, if there is one.
-    pub(super) fn into_folder(self) -> Option<FolderSettings> {
-        let limits = CompileLimits {
+impl CompileFlags {
+    pub(super) fn limits(&self) -> CompileLimits {
+        CompileLimits {
             memory_mib: self.module_compile_memory_mib,
             // The kernel counts whole seconds, and 0 would be no limit.
             cpu_seconds: self.module_compile_cpu_time.as_secs().max(1),
-        };
+        }
+    }
+}
+
+impl ModuleFlags {
+    /// What compiling a module may take.
+    pub(super) fn limits(&self) -> CompileLimits {
+        self.compile.limits()
+    }
+
+    /// The folder and what is said about it, if there is one.
+    pub(super) fn into_folder(self) -> Option<FolderSettings> {
         let grants = self.module_grant;
-        self.modules_dir.map(|dir| FolderSettings { dir, grants, limits })
+        self.modules_dir.map(|dir| FolderSettings { dir, grants })
     }
 
     /// The modules of the folder, and the built-in ones as they are needed.
@@ -57,7 +75,9 @@ impl ModuleFlags {
         let engine = modules::engine().map_err(|err| Failed::run(&err))?;
         let modules = Arc::new(Modules::new(engine.clone()));
         if let Some(folder) = self.clone().into_folder() {
-            let opened = ModulesFolder::open(folder, engine, Arc::clone(&modules)).await;
+            let admission = Admission::new(engine.clone(), self.limits());
+            let admission = admission.examined_by(Examiner::new(engine));
+            let opened = ModulesFolder::open(folder, admission, Arc::clone(&modules)).await;
             let (_, mistakes) = opened.map_err(|err| Failed::usage(&err))?;
             if !mistakes.is_empty() {
                 return Err(Failed::Usage(mistakes.join("\n")));

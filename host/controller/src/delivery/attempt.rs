@@ -1,5 +1,7 @@
 //! One attempt: the module says what to send, egress sends it, and the answer is judged.
 
+mod line;
+
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use herald_core::alert::Alert;
 use herald_core::delivery::{DeliveryId, JournalId};
 use herald_core::event::Event;
 use herald_core::formatter::{
-    Action, Conclusion, Delivery, Outcome as Said, Purpose, Request, Response,
+    Action, Conclusion, Delivery, Outcome as Ends, Purpose, Request, Response,
 };
 use herald_core::provider::Provider;
 use herald_core::skip::{self, Skip};
@@ -15,21 +17,25 @@ use herald_core::{commit_status, metadata};
 use herald_engine::CallError;
 use herald_journal::RememberKey;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use self::line::Asked;
 use super::failure::{Unanswered, judged, not_prepared, refusal, retry};
 use super::{Contact, Job, Memory, ModuleFailure, Outcome, Report};
 use crate::catalog::{CatalogStore, ProviderKey};
 use crate::credentials::{Asking, Credentials};
 use crate::egress::{Draft, Mask, Transport, Unauthorized, prepare};
-use crate::modules::{Loaded, Modules, disclosure};
+use crate::modules::{Loaded, Modules, Said, disclosure, is_its_own};
 use crate::notices::Observer;
 use crate::telemetry::report;
 
 /// The most questions of one attempt.
-const MAX_QUESTIONS: usize = 8;
+pub(crate) const MAX_QUESTIONS: usize = 8;
 /// The longest text that a module may ask to remember, in bytes.
 const MAX_REMEMBER_BYTES: usize = 4096;
+/// How many deliveries at a time are shown to revisions on trial.
+const ONLOOKERS: usize = 4;
 
 /// What the operator decided about all deliveries.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,6 +62,8 @@ pub struct Attempts<T> {
     pub options: Options,
     /// Hears of what is odd about an event, if somebody wants to.
     pub observer: Option<Arc<dyn Observer>>,
+    /// Bounds what revisions on trial take from those that serve.
+    onlookers: Arc<Semaphore>,
 }
 
 /// How an attempt ends before its module is called, or in the middle.
@@ -72,8 +80,19 @@ impl<T: Transport> Attempts<T> {
         journal: JournalId,
         options: Options,
     ) -> Self {
+        let onlookers = Arc::new(Semaphore::new(ONLOOKERS));
         let observer = None;
-        Self { catalog, modules, transport, credentials, memory, journal, options, observer }
+        Self {
+            catalog,
+            modules,
+            transport,
+            credentials,
+            memory,
+            journal,
+            options,
+            observer,
+            onlookers,
+        }
     }
 
     /// The same, and `observer` hears of it.
@@ -117,21 +136,41 @@ impl<T: Transport> Attempts<T> {
             contact: Contact::None,
             status: None,
             remember: None,
+            loaded: None,
+            sent: false,
+            first: None,
             module_failure: None,
+            is_the_modules: false,
+            passed_over: Vec::new(),
         };
-        let outcome = match self.begin(job, alert, provider, now) {
-            Ok((module, delivery)) => {
-                module.module.revision().clone_into(&mut result.revision);
-                self.converse(&mut attempt, &module, delivery).await
-            }
-            Err(ended) => ended,
-        };
+        let outcome = self.ask_in_turn(&mut attempt, &Asked { job, alert, now }).await;
         result.outcome = attempt.masked(outcome);
+        if let Some(loaded) = &attempt.loaded {
+            loaded.module.revision().clone_into(&mut result.revision);
+        }
         result.contact = attempt.contact;
         result.status = attempt.status;
         result.remember = attempt.remember;
         result.module_failure = attempt.module_failure;
+        result.passed_over = attempt.passed_over;
         result
+    }
+
+    /// What the module of a job would be given first, and the Provider; none where it would not be called.
+    pub(crate) fn opening(
+        &self,
+        job: &Job,
+        now: Timestamp,
+    ) -> Option<(Arc<Loaded>, Delivery, Arc<Provider>)> {
+        let catalog = self.catalog.load();
+        let alert = catalog.alerts.get(&job.alert_uid)?;
+        let provider = catalog.providers.get(&*job.provider)?;
+        let module = self.modules.get(&provider.kind)?;
+        if !module.module.config_schema().problems(&provider.config).is_empty() {
+            return None;
+        }
+        let delivery = self.begin(job, alert, provider, &module, now).ok()?;
+        Some((module, delivery, Arc::clone(provider)))
     }
 
     /// Everything that can be decided before the module is called.
@@ -140,8 +179,9 @@ impl<T: Transport> Attempts<T> {
         job: &Job,
         alert: &Alert,
         provider: &Provider,
+        loaded: &Loaded,
         now: Timestamp,
-    ) -> Result<(Arc<Loaded>, Delivery), Ended> {
+    ) -> Result<Delivery, Ended> {
         if self.options.no_cross_namespace_refs
             && skip::crosses_namespaces(&alert.namespace, &job.event)
         {
@@ -150,14 +190,7 @@ impl<T: Transport> Attempts<T> {
                 alert.namespace, alert.name
             )));
         }
-        let Some(module) = self.modules.get(&provider.kind) else {
-            return Err(Outcome::Misconfigured(format!(
-                "there is no module for the type {}; there are: {}",
-                provider.kind,
-                self.modules.types().join(", ")
-            )));
-        };
-        let purpose = module.module.description().purpose;
+        let purpose = loaded.module.description().purpose;
         match skip::skip(&job.event, purpose, provider.suspend) {
             // Some controllers say only in such an event that an object is well again.
             Some(Skip::CommitStatusUpdate) if job.notice.is_change => {}
@@ -166,11 +199,6 @@ impl<T: Transport> Attempts<T> {
         }
         if !provider.problems.is_empty() {
             return Err(Outcome::Misconfigured(provider.problems.join("; ")));
-        }
-        // The module relies on it.
-        let problems = module.module.config_schema().problems(&provider.config);
-        if !problems.is_empty() {
-            return Err(Outcome::Misconfigured(problems.join("; ")));
         }
         let (mut event, conflicts) = metadata::merge(&job.event, alert);
         event.metadata.extend(job.notice.metadata.iter().cloned());
@@ -208,7 +236,7 @@ impl<T: Transport> Attempts<T> {
             ]
             .concat(),
         };
-        Ok((module, delivery))
+        Ok(delivery)
     }
 
     /// Calls the module and sends what it asks for, until it has nothing more to ask.
@@ -221,6 +249,7 @@ impl<T: Transport> Attempts<T> {
         let mut deadline = Instant::now() + attempt.provider.timeout;
         let now = delivery.now;
         let disclosed = disclosure::of(attempt.provider, Arc::clone(&attempt.mask));
+        let has_onlooker = self.modules.shadow(&attempt.provider.kind).is_some();
         loop {
             // The time is the receiver's, so the wait for other calls of the module does not count.
             let waiting = Instant::now();
@@ -229,10 +258,14 @@ impl<T: Transport> Attempts<T> {
                 Err(err) => return attempt.broken(&err),
             };
             deadline += waiting.elapsed();
-            let action = match place.next(&delivery, Arc::clone(&disclosed)).await {
-                Ok(Ok(action)) => action,
-                Ok(Err(failure)) => return refusal(failure, &delivery),
+            let said: Said = match place.next(&delivery, Arc::clone(&disclosed)).await {
+                Ok(said) => said,
                 Err(err) => return attempt.broken(&err),
+            };
+            attempt.keep_first(&delivery, &said, has_onlooker);
+            let action = match said {
+                Ok(action) => action,
+                Err(failure) => return refusal(failure, &delivery),
             };
             match action {
                 Action::Done(conclusion) => return attempt.conclude(conclusion, &delivery),
@@ -277,6 +310,7 @@ impl<T: Transport> Attempts<T> {
         let provider = attempt.provider;
         let draft = prepare(request, module.module.description(), provider)
             .map_err(|err| not_prepared(&err))?;
+        attempt.sent = true;
         let answered = match draft {
             Draft::Whole(prepared) => {
                 let within = deadline.saturating_duration_since(Instant::now());
@@ -345,7 +379,17 @@ struct Attempt<'a> {
     contact: Contact,
     status: Option<u16>,
     remember: Option<(RememberKey, String)>,
+    /// The module that was asked last.
+    loaded: Option<Arc<Loaded>>,
+    /// Whether anything went out, so that no other module may be asked.
+    sent: bool,
+    /// What the module said first, for the revision on trial.
+    first: Option<(Delivery, Said)>,
     module_failure: Option<ModuleFailure>,
+    /// Whether the failed call is the module's fault.
+    is_the_modules: bool,
+    /// How the modules failed that were passed over.
+    passed_over: Vec<&'static str>,
 }
 
 impl Attempt<'_> {
@@ -361,9 +405,9 @@ impl Attempt<'_> {
         }
         match conclusion.outcome {
             // A receiver that only queues the message says so by the status of its last answer.
-            Said::Delivered if self.status == Some(202) => Outcome::Accepted,
-            Said::Delivered => Outcome::Delivered,
-            Said::Skipped(reason) => Outcome::Skipped(reason),
+            Ends::Delivered if self.status == Some(202) => Outcome::Accepted,
+            Ends::Delivered => Outcome::Delivered,
+            Ends::Skipped(reason) => Outcome::Skipped(reason),
         }
     }
 
@@ -385,6 +429,10 @@ impl Attempt<'_> {
             | CallError::Busy { .. }
             | CallError::Host(_) => String::new(),
         };
+        self.is_the_modules = is_its_own(err);
+        if let (true, Some(loaded)) = (self.is_the_modules, &self.loaded) {
+            loaded.record.trapped(format!("{text}\n{backtrace}").trim_end().to_owned());
+        }
         self.module_failure = Some(ModuleFailure { kind: err.kind(), backtrace });
         retry(text)
     }

@@ -99,8 +99,9 @@ impl<T: Transport> Work<T> {
         });
         let took = started.elapsed();
         recorder.metrics.attempt(&report.kind, report.outcome.kind(), took);
-        if let Some(failure) = &report.module_failure {
-            recorder.metrics.module_failure(&report.kind, failure.kind);
+        let ended_it = report.module_failure.iter().map(|failure| failure.kind);
+        for failure in ended_it.chain(report.passed_over.iter().copied()) {
+            recorder.metrics.module_failure(&report.kind, failure);
         }
         let (contact, kind) = (report.contact, report.kind.clone());
         let (mut hint, mut failure) = (None, None);

@@ -85,7 +85,7 @@ fn last_words(said: &str) -> String {
 ///
 /// # Errors
 /// The file is no module, or the process met a limit.
-pub(super) async fn compile(
+pub(crate) async fn compile(
     wasm: Vec<u8>,
     limits: CompileLimits,
 ) -> Result<Compiled, CompileError> {

@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use herald_core::formatter::{Description, Permission, Place};
+use herald_core::rollout::{Rollout, RolloutError};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -67,13 +68,15 @@ impl FromStr for Grant {
     }
 }
 
-/// What one type's module may have.
+/// What one type's module may have, and how it takes over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Granted {
     /// Only for the file with this digest; none is for whatever file there is.
     pub digest: Option<String>,
     /// The grants.
     pub grants: BTreeSet<Grant>,
+    /// What a new file of the type goes through before every delivery is its.
+    pub rollout: Rollout,
 }
 
 /// The grants of all types.
@@ -83,8 +86,10 @@ pub struct Grants(BTreeMap<String, Granted>);
 /// A `grants.yaml` that cannot be read.
 #[derive(Debug, Error)]
 pub enum ParseGrantsError {
-    /// It is not of the form `TYPE: {digest: …, grants: […]}`.
-    #[error("is not of the form `TYPE: {{digest: sha256:…, grants: [full-address, …]}}`")]
+    /// It is not of the form `TYPE: {digest: …, grants: […], rollout: {…}}`.
+    #[error(
+        "is not of the form `TYPE: {{digest: sha256:…, grants: [full-address, …], rollout: {{shadow: 100, canary: {{percent: 10, deliveries: 200}}}}}}`"
+    )]
     Form(#[source] Box<serde_saphyr::Error>),
     /// It holds a grant that there is not.
     #[error("in the grants of {kind}")]
@@ -95,6 +100,15 @@ pub enum ParseGrantsError {
         #[source]
         source: ParseGrantError,
     },
+    /// A rollout makes no sense.
+    #[error("in the rollout of {kind}")]
+    Rollout {
+        /// The type.
+        kind: String,
+        /// Which number.
+        #[source]
+        source: RolloutError,
+    },
 }
 
 #[derive(Deserialize)]
@@ -103,6 +117,8 @@ struct Entry {
     digest: Option<String>,
     #[serde(default)]
     grants: Vec<String>,
+    #[serde(default)]
+    rollout: Rollout,
 }
 
 impl Grants {
@@ -121,7 +137,10 @@ impl Grants {
             let grants = entry.grants.iter().map(|grant| grant.parse()).collect::<Result<_, _>>();
             let grants =
                 grants.map_err(|source| ParseGrantsError::Grant { kind: kind.clone(), source })?;
-            all.insert(kind, Granted { digest: entry.digest, grants });
+            let rollout = entry.rollout.validate();
+            let rollout = rollout
+                .map_err(|source| ParseGrantsError::Rollout { kind: kind.clone(), source })?;
+            all.insert(kind, Granted { digest: entry.digest, grants, rollout });
         }
         Ok(Self(all))
     }
@@ -140,6 +159,12 @@ impl Grants {
             }
             Some(_) | None => BTreeSet::new(),
         }
+    }
+
+    /// What a new file of a type goes through.
+    #[must_use]
+    pub fn rollout(&self, kind: &str) -> Rollout {
+        self.0.get(kind).map(|granted| granted.rollout).unwrap_or_default()
     }
 
     /// Whether there are grants for a type, but for a file with another digest.
@@ -171,6 +196,19 @@ pub fn missing(
     wanted.extend(description.hosts.iter().map(|host| Grant::Host(host.to_ascii_lowercase())));
     wanted.extend(description.credentials.iter().cloned().map(Grant::Credential));
     wanted.difference(granted).cloned().collect()
+}
+
+/// Grants as they stand in a sentence.
+#[must_use]
+pub(crate) fn listed(wanted: &[Grant]) -> String {
+    wanted.iter().map(Grant::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The line of `grants.yaml` that gives a type these grants.
+#[must_use]
+pub(crate) fn example(kind: &str, wanted: &[Grant]) -> String {
+    let quoted: Vec<String> = wanted.iter().map(|grant| format!("\"{grant}\"")).collect();
+    format!("  {kind}: {{grants: [{}]}}", quoted.join(", "))
 }
 
 #[cfg(test)]
@@ -208,14 +246,20 @@ mod tests {
         assert!(read.are_for_another_file("ntfy", "sha256:bb"));
         assert_eq!(read.of("other", "sha256:bb"), grants(&["secret-values"]));
         assert_eq!(read.of("none", "sha256:bb"), grants(&[]));
+        let rollout = Grants::parse("ntfy: {rollout: {shadow: 5}}").unwrap().rollout("ntfy");
+        assert_eq!(rollout, Rollout { shadow: 5, canary: None });
         assert_eq!(Grants::parse("# nothing yet\n").unwrap(), Grants::default());
     }
 
     #[test]
     fn a_file_of_another_form_says_so() {
-        for text in
-            ["- a", "ntfy: full-address", "ntfy: {grant: [x]}", "ntfy: {grants: [everything]}"]
-        {
+        for text in [
+            "- a",
+            "ntfy: full-address",
+            "ntfy: {grant: [x]}",
+            "ntfy: {grants: [everything]}",
+            "ntfy: {rollout: {canary: {percent: 100, deliveries: 1}}}",
+        ] {
             assert!(Grants::parse(text).is_err(), "{text}");
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! It knows paths and statuses. What is answered comes from a [`Desk`] and from whoever lists the modules.
 
+mod modules;
 mod socket;
 
 use std::sync::Arc;
@@ -14,8 +15,9 @@ use axum::routing::{get, post};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+pub use modules::{ModuleOrder, ModulesDesk};
 pub use socket::{AdminSocket, BindSocketError, SOCKET, connectable};
 
 use crate::desk::{Answer, Desk, DeskError, IdPrefix, Order, Query, Told, Wanted};
@@ -27,27 +29,26 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 /// Deliveries of a page when nothing else is asked for.
 const PAGE: usize = 100;
 
-/// Lists the modules as they are now.
-pub type ListModules = Arc<dyn Fn() -> Value + Send + Sync>;
-
 /// What the door leads to.
 struct Rooms<T> {
     desk: Desk<T>,
-    modules: ListModules,
+    modules: Arc<dyn ModulesDesk>,
 }
 
 /// An answer that is not what was asked for.
 struct Refusal(StatusCode, String);
 
 /// Answers everything below `/v1/`.
-pub fn router<T: Told>(desk: Desk<T>, modules: ListModules) -> Router {
+pub fn router<T: Told>(desk: Desk<T>, modules: Arc<dyn ModulesDesk>) -> Router {
     Router::new()
         .route("/v1/deliveries", get(list::<T>))
         .route("/v1/deliveries/count", get(count::<T>))
         .route("/v1/deliveries/replay", post(replay::<T>))
         .route("/v1/deliveries/discard", post(discard::<T>))
         .route("/v1/deliveries/{id}", get(show::<T>))
-        .route("/v1/modules", get(modules_now::<T>))
+        .route("/v1/modules", get(modules::list::<T>))
+        .route("/v1/modules/history", get(modules::history::<T>))
+        .route("/v1/modules/orders", post(modules::carry_out::<T>))
         .fallback(async || Refusal(StatusCode::NOT_FOUND, "there is nothing here".to_owned()))
         .with_state(Arc::new(Rooms { desk, modules }))
 }
@@ -95,10 +96,6 @@ async fn discard<T: Told>(
     let done: Answer = rooms.desk.discard(&wanted, &order.reason).await.map_err(refused)?;
     tracing::info!(deliveries = done.done, reason = order.reason, "deliveries were discarded");
     Ok(answer(&done))
-}
-
-async fn modules_now<T: Told>(State(rooms): State<Arc<Rooms<T>>>) -> Response {
-    answer(&(rooms.modules)())
 }
 
 /// What the URL of a list asks for.

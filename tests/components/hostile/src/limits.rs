@@ -21,6 +21,11 @@ pub(crate) fn next(name: &str, delivery: &Delivery) -> Option<Result<Action, Fai
             black_box(descend(1));
         }
         "trap" => trap(),
+        "trap when told" if delivery.event.message.contains("please trap") => trap(),
+        "refuse when told" if delivery.event.message.contains("please refuse") => {
+            return Some(Err(Failure::unsendable("as it was told")));
+        }
+        "trap when told" | "refuse when told" => {}
         "panic" => panic!("giving up on \u{1b}[31m{}", delivery.event.message),
         "trap in noise" => trap_in_noise(),
         "giant body" => {
