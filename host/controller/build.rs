@@ -1,4 +1,5 @@
-//! Compiles `guests/` to WebAssembly and wraps each core module as a component, so that the binary can embed them.
+//! Compiles `guests/` to WebAssembly and wraps each core module as a component, so that the binary can embed them; and
+//! embeds what a new module's project begins with.
 
 #![expect(
     clippy::disallowed_methods,
@@ -56,6 +57,62 @@ fn main() {
     }
     code.push_str("];\n");
     fs::write(out.join("builtin.rs"), code).expect("OUT_DIR is writable");
+    fs::write(out.join("templates.rs"), templates(&root)).expect("OUT_DIR is writable");
+}
+
+/// What `herald module new` writes, as code: the template of each language, what all share, the interface, and
+/// what modules in Rust are written with.
+fn templates(root: &Path) -> String {
+    let root = root.canonicalize().expect("the repository is there");
+    let guests = root.join("guests");
+    println!("cargo:rerun-if-changed={}", guests.join("templates").display());
+    let mut code = String::from("const TEMPLATES: &[(&str, &[(&str, &str)])] = &[\n");
+    for language in sorted(&guests.join("templates")) {
+        let name = language.file_name().and_then(|name| name.to_str()).expect("names are UTF-8");
+        // What a project is made of says how it is built; `cases` are those of the languages themselves.
+        if language.join("module.yaml").is_file() {
+            code.push_str(&format!("({name:?}, &[{}]),\n", embedded(&language, "")));
+        }
+    }
+    code.push_str("];\n");
+    let mut list = |name: &str, files: String| {
+        code.push_str(&format!("const {name}: &[(&str, &str)] = &[{files}];\n"));
+    };
+    list("COMMON", embedded(&guests.join("templates/common"), ""));
+    list("INTERFACE", embedded(&root.join("wit/0.1.0"), "herald/wit/0.1.0/"));
+    let sdk = [
+        embedded(&guests.join("sdk"), "herald/guests/sdk/"),
+        embedded(&guests.join("alloc"), "herald/guests/alloc/"),
+        // The versions that this binary's own modules were built with; cargo drops what a project does not need.
+        format!("(\"Cargo.lock\", include_str!({:?})),", guests.join("Cargo.lock")),
+    ];
+    list("RUST_SDK", sdk.concat());
+    code
+}
+
+/// The files below a folder, each as its path below `under` and its text.
+fn embedded(folder: &Path, under: &str) -> String {
+    let mut code = String::new();
+    for path in sorted(folder) {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("names are UTF-8");
+        if path.is_dir() {
+            code.push_str(&embedded(&path, &format!("{under}{name}/")));
+        } else {
+            code.push_str(&format!("({:?}, include_str!({path:?})),\n", format!("{under}{name}")));
+        }
+    }
+    code
+}
+
+/// What is in a folder, but for what building in it leaves there.
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap_or_else(|err| panic!("{}: {err}", folder.display()))
+        .map(|entry| entry.expect("the folder is readable").path())
+        .filter(|path| !path.ends_with("target") && !path.ends_with("node_modules"))
+        .collect();
+    paths.sort();
+    paths
 }
 
 fn compile(guests: &Path, target: &Path) {

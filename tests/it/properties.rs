@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use herald_controller::credentials::Environment;
 use herald_controller::delivery::Options;
 use herald_controller::modules::Modules;
-use herald_controller::rehearsal::{Case, Rehearsed, Secrets, rehearse};
+use herald_controller::rehearsal::odd::{MARKUP, TIMES};
+use herald_controller::rehearsal::{Case, NOW, Rehearsed, Secrets, rehearse};
 use herald_tests::definitions;
 use herald_tests::examples::Example;
 use proptest::prelude::*;
@@ -22,20 +23,6 @@ const CASES: u32 = 40;
 
 /// How much of an event is shown when it breaks something.
 const SHOWN: usize = 4000;
-
-/// What would be markup, a mention, an escape or an end of something, for one receiver or another.
-const MARKUP: &[&str] = &[
-    "@everyone <!channel> <@U1> @here @**all** /close\n/merge",
-    "<b>bold</b> <script>x</script> &amp; &#64;room </font> <at>all</at>",
-    "*a* _b_ ~c~ `d` ```e``` [f](http://g.example) ![h](i) # j\n> k\n- l | m \\ n",
-    "\"quoted\" 'single' {{ template }} ${x} %s %00 \\u0000 \\n",
-    "\r\n\r\nSubject: injected\r\n\0\u{1b}[31m\u{7}\u{8}\u{85}\u{2028}\u{2029}",
-    "\u{202e}rtl \u{200b}\u{feff}\u{fffd}\u{10ffff} e\u{301} 👩\u{200d}👩\u{200d}👧 🇩🇪",
-    "   ",
-    "\n\n\n",
-    "main@sha1:8f1c2a9b7d6e5f40312233445566778899aabbcc",
-    "0001-01-01T00:00:00Z",
-];
 
 /// A text of a reasonable length.
 fn text() -> impl Strategy<Value = String> {
@@ -97,14 +84,8 @@ fn metadata() -> impl Strategy<Value = Map<String, Value>> {
 
 /// The time of an event, which may be missing.
 fn timestamp() -> impl Strategy<Value = Value> {
-    prop::sample::select(vec![
-        json!("2026-03-14T09:26:53Z"),
-        json!("2026-03-14T09:26:53.123456789+05:30"),
-        json!("0001-01-01T00:00:00Z"),
-        json!("1969-12-31T23:59:59Z"),
-        json!("9999-12-31T23:59:59Z"),
-        Value::Null,
-    ])
+    let times = TIMES.iter().map(|time| json!(time)).chain([Value::Null]);
+    prop::sample::select(times.collect::<Vec<_>>())
 }
 
 /// What is put in place of parts of an event that a type's own case has.
@@ -169,11 +150,7 @@ fn problem(kind: &str, rehearsed: &Rehearsed) -> Option<String> {
     let outcome = rehearsed.outcome.as_str();
     let is_said = ["delivered", "accepted"].contains(&outcome)
         || ["skipped: ", "failed: "].iter().any(|start| outcome.starts_with(start));
-    // How traps, limits, and what the host refuses to send begin.
-    let is_fault = ["the module ", "what the module", "the header "]
-        .iter()
-        .any(|start| outcome.strip_prefix("failed: ").is_some_and(|why| why.starts_with(start)));
-    if !is_said || is_fault {
+    if !is_said || rehearsed.fault().is_some() {
         return Some(format!("it ended so: {outcome}"));
     }
     let refused = |request: &Value| {
@@ -189,7 +166,7 @@ fn problem(kind: &str, rehearsed: &Rehearsed) -> Option<String> {
 /// Holds one form of a type, that of this case; says what is wrong and the smallest event with which it is.
 fn hold(kind: &str, form: &Path, modules: &Arc<Modules>, runtime: &Runtime) -> Result<(), String> {
     let mut case = Case::read(form).unwrap();
-    case.now = "2026-03-14T09:30:00Z".parse().unwrap();
+    case.now = NOW;
     let base: Value = serde_json::from_slice(&case.event).unwrap();
     let n_requests = Mutex::new(0);
     // The same events in each run: what breaks here breaks everywhere.

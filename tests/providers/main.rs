@@ -18,7 +18,7 @@
 
 mod taken;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +26,8 @@ use std::sync::Arc;
 use herald_controller::credentials::Environment;
 use herald_controller::delivery::Options;
 use herald_controller::modules::Modules;
-use herald_controller::rehearsal::{Case, Rehearsed, Secrets, rehearse};
+use herald_controller::rehearsal::expected::{Expected, same};
+use herald_controller::rehearsal::{Case, NOW, Rehearsed, Secrets, rehearse};
 use herald_tests::definitions;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
@@ -70,7 +71,7 @@ fn main() {
 async fn check(dir: &Path, modules: Arc<Modules>) -> Result<(), Failed> {
     only_known_files(dir)?;
     let mut case = Case::read(dir)?;
-    case.now = "2026-03-14T09:30:00Z".parse()?;
+    case.now = NOW;
     let flags = fs::read_to_string(dir.join("flags")).unwrap_or_default();
     let options = Options {
         no_cross_namespace_refs: flags.lines().any(|flag| flag == "--no-cross-namespace-refs"),
@@ -81,46 +82,16 @@ async fn check(dir: &Path, modules: Arc<Modules>) -> Result<(), Failed> {
         pairs.find_map(|(key, value)| (key == name).then(|| value.to_owned()))
     });
     let rehearsed = rehearse(&case, modules, options, environment, Secrets::Revealed).await;
-    let recorded = recorded(dir)?;
+    let expected = expected(dir)?;
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        update(dir, &rehearsed, &recorded)?;
+        update(dir, &rehearsed, &expected.requests)?;
     } else {
-        compare(&rehearsed, &recorded, &fs::read_to_string(dir.join("outcome.txt"))?)?;
-        let expected = fs::read_to_string(dir.join("mistakes.txt")).unwrap_or_default();
-        if lines(&rehearsed.mistakes) != expected {
-            return Err(format!(
-                "the mistakes are\n{}and should be\n{expected}",
-                lines(&rehearsed.mistakes)
-            )
-            .into());
+        let differences = expected.differences(&rehearsed);
+        if !differences.is_empty() {
+            return Err(differences.join("\n").into());
         }
     }
     differs_where_it_does(dir, &rehearsed)
-}
-
-fn compare(rehearsed: &Rehearsed, recorded: &[Value], outcome: &str) -> Result<(), Failed> {
-    if rehearsed.outcome != outcome.trim_end() {
-        return Err(format!(
-            "the outcome is\n  {}\nand should be\n  {}",
-            rehearsed.outcome,
-            outcome.trim_end()
-        )
-        .into());
-    }
-    if rehearsed.requests.len() != recorded.len() {
-        let (is, should) = (rehearsed.requests.len(), recorded.len());
-        return Err(format!("{is} requests and not {should}: {:#?}", rehearsed.requests).into());
-    }
-    for (number, (is, should)) in (1..).zip(rehearsed.requests.iter().zip(recorded)) {
-        let (is, should) = comparable(is, should);
-        if is != should {
-            return Err(format!(
-                "{number}.request.json\n--- should be\n{should:#}\n--- is\n{is:#}"
-            )
-            .into());
-        }
-    }
-    Ok(())
 }
 
 /// Rewrites what must come out. A file that says the same, transport noise aside, is left as it is.
@@ -145,31 +116,6 @@ fn update(dir: &Path, rehearsed: &Rehearsed, recorded: &[Value]) -> Result<(), F
 
 fn lines(mistakes: &[String]) -> String {
     mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
-}
-
-fn same(is: &Value, should: &Value) -> bool {
-    let (is, should) = comparable(is, should);
-    is == should
-}
-
-/// Two requests without what both may do as they like: transport noise, and where a proxy listens.
-fn comparable(is: &Value, should: &Value) -> (Value, Value) {
-    let noise: Vec<&str> = [is, should]
-        .iter()
-        .flat_map(|request| request["noise"].as_array().into_iter().flatten())
-        .filter_map(Value::as_str)
-        .collect();
-    let clean = |request: &Value| {
-        let mut request = request.clone();
-        let fields = request.as_object_mut().unwrap();
-        fields.remove("noise");
-        fields.remove("via");
-        if let Some(Value::Array(headers)) = fields.get_mut("headers") {
-            headers.retain(|header| !header[0].as_str().is_some_and(|name| noise.contains(&name)));
-        }
-        request
-    };
-    (clean(is), clean(should))
 }
 
 /// A recording whose outcome is another in Herald carries the reason.
@@ -218,14 +164,14 @@ fn only_known_files(dir: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
-fn recorded(dir: &Path) -> Result<Vec<Value>, Failed> {
-    let mut recorded = Vec::new();
-    while let Ok(text) =
-        fs::read_to_string(dir.join(format!("{}.request.json", recorded.len() + 1)))
-    {
-        recorded.push(serde_json::from_str(&text)?);
+/// What must come out, by the files of the folder.
+fn expected(dir: &Path) -> Result<Expected, Failed> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        files.insert(name(&path), fs::read_to_string(&path)?);
     }
-    Ok(recorded)
+    Ok(Expected::of_texts(&files)?)
 }
 
 fn folders(dir: &Path) -> Vec<PathBuf> {

@@ -15,7 +15,7 @@ pub(crate) fn trial(kind: &str, id: &str, case: PathBuf) -> Option<Trial> {
 
 fn check(kind: &str, case: &Path) -> Result<(), Failed> {
     let mut problems = Vec::new();
-    for (number, request) in (1..).zip(crate::recorded(case)?) {
+    for (number, request) in (1..).zip(crate::expected(case)?.requests) {
         let found = definitions::problems(kind, &request);
         problems.extend(found.iter().map(|problem| format!("{number}.request.json: {problem}")));
     }

@@ -4,6 +4,12 @@
 //! another, which answers from files, and the time between attempts is not waited for.
 
 mod case;
+pub mod cases;
+pub mod examine;
+pub mod expected;
+pub mod leaks;
+pub mod odd;
+pub(crate) mod opening;
 mod scripted;
 mod shown;
 
@@ -16,7 +22,7 @@ use herald_core::intake;
 use herald_core::retry::{Next, RetryPolicy};
 use serde_json::Value;
 
-use crate::catalog::CatalogStore;
+use crate::catalog::{Catalog, CatalogStore};
 use crate::credentials::{Credentials, Environment};
 use crate::delivery::{Attempts, Forgetful, Job, Options, Outcome};
 use crate::egress::Transport;
@@ -24,7 +30,7 @@ use crate::modules::Modules;
 use crate::router;
 use crate::telemetry::report;
 
-pub use case::{Answer, Case, ReadCaseError};
+pub use case::{Answer, Case, NOW, ReadCaseError};
 pub use scripted::Scripted;
 pub use shown::{Secrets, shown_request, shown_response};
 
@@ -37,6 +43,21 @@ pub struct Rehearsed {
     pub outcome: String,
     /// What is wrong with the manifests, a line each.
     pub mistakes: Vec<String>,
+}
+
+impl Rehearsed {
+    /// What is the module's own fault in the outcome, if anything: it trapped, met a limit, or asked for what the host
+    /// refuses. That it refuses an event with a reason is none.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        // How traps, limits, and what the host refuses to send begin.
+        let is_fault = |why: &&str| {
+            ["the module", "what the module", "the header "]
+                .iter()
+                .any(|start| why.starts_with(start))
+        };
+        self.outcome.split("; ").find_map(|one| one.strip_prefix("failed: ").filter(is_fault))
+    }
 }
 
 /// Runs a case against its scripted answers, with what the process's environment says.
@@ -82,46 +103,73 @@ pub(crate) async fn run<T: Transport>(
     transport: T,
     mut retry: impl FnMut(&str) -> Retry,
 ) -> (String, Vec<String>) {
+    let staged = match stage(case, modules, options, credentials, transport, |_| {}).await {
+        Ok(staged) => staged,
+        Err((outcome, mistakes)) => return (outcome, mistakes),
+    };
+    let mut outcomes = Vec::new();
+    for job in staged.jobs {
+        outcomes.push(finish(&staged.attempts, job, &mut retry).await);
+    }
+    outcomes.dedup();
+    (outcomes.join("; "), staged.mistakes)
+}
+
+/// A case whose deliveries can begin.
+pub(crate) struct Staged<T> {
+    pub(crate) attempts: Attempts<T>,
+    /// One for each Alert that wants the event.
+    pub(crate) jobs: Vec<Job>,
+    /// The manifests' mistakes.
+    mistakes: Vec<String>,
+}
+
+/// Gets a case as far as its deliveries; `alter` may change what its manifests say. Else the outcome and the manifests'
+/// mistakes.
+pub(crate) async fn stage<T: Transport>(
+    case: &Case,
+    modules: Arc<Modules>,
+    options: Options,
+    credentials: Credentials,
+    transport: T,
+    alter: impl FnOnce(&mut Catalog),
+) -> Result<Staged<T>, (String, Vec<String>)> {
     if case.event.len() > intake::MAX_BODY_BYTES {
-        return ("skipped: refused by the intake (413)".to_owned(), Vec::new());
+        return Err(("skipped: refused by the intake (413)".to_owned(), Vec::new()));
     }
     let Ok(intake) = intake::accept(&case.event) else {
-        return ("skipped: refused by the intake (400)".to_owned(), Vec::new());
+        return Err(("skipped: refused by the intake (400)".to_owned(), Vec::new()));
     };
-    let (catalog, mistakes) = case.catalog(&intake.event);
+    let (mut catalog, mistakes) = case.catalog(&intake.event);
+    alter(&mut catalog);
     let wanted: Vec<_> = router::route(&intake.event, &catalog)
         .into_iter()
         .map(|alert| (alert.uid.clone(), router::provider_of(alert)))
         .collect();
     if wanted.is_empty() {
-        return ("skipped: no alert matched".to_owned(), mistakes);
+        return Err(("skipped: no alert matched".to_owned(), mistakes));
     }
     let kinds = catalog.providers.values().map(|provider| provider.kind.as_str());
     if let Err(err) = modules.load(kinds).await {
-        return (format!("failed: {}", report(&err)), mistakes);
+        return Err((format!("failed: {}", report(&err)), mistakes));
     }
     let store = Arc::new(CatalogStore::new(catalog));
     let journal = JournalId::from_bytes([0; 16]);
     let memory = Arc::new(Forgetful);
     let attempts = Attempts::new(store, modules, transport, credentials, memory, journal, options);
     let event = Arc::new(intake.event);
-    let mut outcomes = Vec::new();
-    for (number, (alert_uid, provider)) in (1..).zip(wanted) {
-        let job = Job {
-            event: Arc::clone(&event),
-            event_id: EventId(number),
-            accepted_at: case.now,
-            alert_uid: alert_uid.into(),
-            provider: provider.into(),
-            attempts: 0,
-            open: None,
-            passes: false,
-            notice: Notice::default(),
-        };
-        outcomes.push(finish(&attempts, job, &mut retry).await);
-    }
-    outcomes.dedup();
-    (outcomes.join("; "), mistakes)
+    let jobs = (1..).zip(wanted).map(|(number, (alert_uid, provider))| Job {
+        event: Arc::clone(&event),
+        event_id: EventId(number),
+        accepted_at: case.now,
+        alert_uid: alert_uid.into(),
+        provider: provider.into(),
+        attempts: 0,
+        open: None,
+        passes: false,
+        notice: Notice::default(),
+    });
+    Ok(Staged { attempts, jobs: jobs.collect(), mistakes })
 }
 
 /// Attempts one delivery until it ends.

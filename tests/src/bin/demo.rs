@@ -1,5 +1,7 @@
 //! Herald's main job from one end to the other: real-looking Flux events over HTTP, through the sandboxed modules, to a
 //! small receiver that shows what it got. Everything stays on this machine.
+//!
+//! `demo receive` is that receiver alone, for who tries a module: it shows what it gets until it is ended.
 
 #![expect(clippy::print_stdout, reason = "the demo is what it prints")]
 
@@ -23,6 +25,9 @@ async fn main() -> anyhow::Result<()> {
         rustls::crypto::ring::default_provider().install_default().is_ok(),
         "a TLS provider is installed already"
     );
+    if std::env::args().nth(1).as_deref() == Some("receive") {
+        return receive().await;
+    }
     let receiver = Receiver::start().await;
     receiver.answer_with(reply);
     let work = tempfile::tempdir()?;
@@ -71,6 +76,33 @@ async fn main() -> anyhow::Result<()> {
     ensure!(code == Some(0), "herald ended with {code:?}");
     println!("{shown} requests reached the receiver. Herald stopped cleanly.");
     Ok(())
+}
+
+/// Shows what arrives at the example's address, or at the one that is given.
+async fn receive() -> anyhow::Result<()> {
+    let address = std::env::args().nth(2).unwrap_or_else(|| EXAMPLE_ADDRESS.to_owned());
+    let receiver = Receiver::start_at(&address)
+        .await
+        .with_context(|| format!("cannot listen at {address}: is another one running?"))?;
+    receiver.answer_with(reply);
+    println!("listening at http://{}", receiver.address());
+    let mut shown = 0;
+    loop {
+        for request in receiver.received().iter().skip(shown) {
+            println!("{}", plain(request));
+            shown += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A request as it came, JSON over several lines.
+fn plain(request: &Received) -> String {
+    let body = match serde_json::from_slice::<Value>(&request.body) {
+        Ok(json) => format!("{json:#}"),
+        Err(_) => String::from_utf8_lossy(&request.body).into_owned(),
+    };
+    format!("{} {}\n{body}", request.method, request.target)
 }
 
 /// The example events in their order, each with the number of requests that it leads to.

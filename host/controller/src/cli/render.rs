@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::modules_dir::ModuleFlags;
 use super::{Failed, Output, environment, print, print_warning};
 use crate::delivery::Options;
+use crate::modules::Modules;
 use crate::rehearsal::{Case, Rehearsed, Secrets, rehearse};
 
 /// Show what would be sent for an event, without sending it.
@@ -30,6 +32,13 @@ pub(super) struct Render {
     files: Files,
     #[command(flatten)]
     modules: ModuleFlags,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What is answered and how it is shown.
+#[derive(Debug, Args)]
+pub(super) struct How {
     /// What the Nth request is answered, in order: a file with {"status": 200, "headers": [], "body": {"json": …}}.
     #[arg(long, value_name = "FILE")]
     response: Vec<PathBuf>,
@@ -76,12 +85,24 @@ impl Render {
         super::warn_on_stderr()?;
         let case = match &self.case {
             Some(dir) => Case::read(dir).map_err(|err| Failed::usage(&err))?,
-            None => self.files.read(&self.response)?,
+            None => self.files.read(&self.how.response)?,
         };
+        self.how.show(&case, self.modules.load().await?).await;
+        Ok(())
+    }
+}
+
+impl How {
+    /// The answers that were given, in order.
+    pub(super) fn responses(&self) -> &[PathBuf] {
+        &self.response
+    }
+
+    /// Rehearses a case and prints what came of it.
+    pub(super) async fn show(&self, case: &Case, modules: Arc<Modules>) {
         let secrets = if self.reveal_secrets { Secrets::Revealed } else { Secrets::Masked };
         let options = Options { no_cross_namespace_refs: self.no_cross_namespace_refs };
-        let modules = self.modules.load().await?;
-        let rehearsed = rehearse(&case, modules, options, environment::read(), secrets).await;
+        let rehearsed = rehearse(case, modules, options, environment::read(), secrets).await;
         for mistake in &rehearsed.mistakes {
             print_warning(mistake);
         }
@@ -92,7 +113,6 @@ impl Render {
             )),
             Output::Text => print(text(&rehearsed).trim_end()),
         }
-        Ok(())
     }
 }
 

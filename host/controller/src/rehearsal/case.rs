@@ -1,6 +1,6 @@
 //! A case: the manifests, the event and the answers of a rehearsal, as files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
@@ -16,6 +16,9 @@ use thiserror::Error;
 
 use crate::catalog::Catalog;
 use crate::sources::folder;
+
+/// When the first attempt of a case is made that names no other time: 2026-03-14T09:30:00Z.
+pub const NOW: Timestamp = Timestamp::constant(1_773_480_600, 0);
 
 /// One event on its way to the Providers of some manifests.
 #[derive(Clone, Debug)]
@@ -58,6 +61,9 @@ pub enum ReadCaseError {
         #[source]
         source: io::Error,
     },
+    /// One of the files is missing among the texts.
+    #[error("{0} is missing")]
+    Missing(&'static str),
     /// An answer is not of the form `{"status": 200, "headers": [[…]], "body": …}`.
     #[error("{} is no answer: give it a status, headers as pairs and a body as json, text or base64", path.display())]
     Answer {
@@ -115,6 +121,30 @@ impl Case {
         )
     }
 
+    /// Makes a case of the texts of a case folder, by file name; files that are none of it are passed over. Its first
+    /// attempt is made at [`NOW`], so that it comes to the same whenever it is run.
+    ///
+    /// # Errors
+    /// A file is missing or is not what its name says.
+    pub fn of_texts(files: &BTreeMap<String, String>) -> Result<Self, ReadCaseError> {
+        let text = |name| files.get(name).cloned().ok_or(ReadCaseError::Missing(name));
+        let mut manifests = vec![("provider.yaml".to_owned(), text("provider.yaml")?)];
+        let alert = files.get("alert.yaml").cloned();
+        let has_alert = alert.is_some();
+        manifests.extend(alert.map(|text| ("alert.yaml".to_owned(), text)));
+        let mut answers = BTreeMap::new();
+        for (name, text) in files {
+            let number = name.strip_suffix(".response.json").and_then(|number| number.parse().ok());
+            if let Some(number) = number {
+                let answer = Answer::parse(text)
+                    .map_err(|source| ReadCaseError::Answer { path: name.into(), source })?;
+                answers.insert(number, answer);
+            }
+        }
+        let event = text("event.json")?.into_bytes();
+        Ok(Self { manifests, has_alert, event, answers, now: NOW })
+    }
+
     /// Reads a case from files anywhere.
     ///
     /// # Errors
@@ -139,6 +169,14 @@ impl Case {
             .map(|(number, path)| Ok((*number, Answer::read(path)?)))
             .collect::<Result<_, ReadCaseError>>()?;
         Ok(Self { manifests, has_alert: alert.is_some(), event, answers, now: Timestamp::now() })
+    }
+
+    /// The types that its Providers have.
+    pub(super) fn types(&self) -> BTreeSet<String> {
+        let texts: Vec<(&str, &str)> =
+            self.manifests.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let catalog = folder::from_texts(&texts).catalog;
+        catalog.providers.values().map(|provider| provider.kind.clone()).collect()
     }
 
     /// The catalog of the manifests, and a line for each mistake in them.
@@ -186,8 +224,11 @@ impl Answer {
     fn read(path: &Path) -> Result<Self, ReadCaseError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ReadCaseError::Read { path: path.to_owned(), source })?;
-        let file: AnswerFile = serde_json::from_str(&text)
-            .map_err(|source| ReadCaseError::Answer { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|source| ReadCaseError::Answer { path: path.to_owned(), source })
+    }
+
+    fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        let file: AnswerFile = serde_json::from_str(text)?;
         if file.abort.is_some() {
             return Ok(Answer::Abort);
         }
@@ -196,10 +237,7 @@ impl Answer {
             Some(BodyFile::Json(value)) => value.to_string().into_bytes(),
             Some(BodyFile::Text(text)) => text.into_bytes(),
             Some(BodyFile::Base64(text)) => {
-                STANDARD.decode(text).map_err(|err| ReadCaseError::Answer {
-                    path: path.to_owned(),
-                    source: serde::de::Error::custom(err),
-                })?
+                STANDARD.decode(text).map_err(serde::de::Error::custom)?
             }
         };
         let headers = file

@@ -1,0 +1,122 @@
+//! `herald module push` and `herald module pull`: modules in OCI registries, and past them where there is no way to one.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::cli::{Failed, print};
+use crate::modules::MAX_MODULE_BYTES;
+use crate::registry::Registries;
+use crate::registry::image::Image;
+use crate::registry::login::Login;
+use crate::telemetry::report;
+
+/// How a registry is asked.
+#[derive(Debug, Args)]
+struct Access {
+    /// Logins as `docker login` writes them; without it, ~/.docker/config.json if that is there.
+    #[arg(long, value_name = "FILE", env = "HERALD_REGISTRY_CONFIG")]
+    registry_config: Option<PathBuf>,
+    /// The authority that signed the registry's certificate, as PEM, besides those of the system.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Ask without TLS.
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl Access {
+    fn open(&self, image: &Image) -> Result<(Registries, Login), Failed> {
+        let insecure: BTreeSet<String> =
+            self.insecure.then(|| image.registry().to_owned()).into_iter().collect();
+        let login = match self.logins()? {
+            Some((path, json)) => Login::parse(&json)
+                .map_err(|err| Failed::Usage(format!("{} {}", path.display(), report(&err))))?,
+            None => Login::default(),
+        };
+        let ca = self.ca.as_deref().map(read).transpose()?;
+        Ok((Registries::new(insecure, MAX_MODULE_BYTES), login.trusting(ca)))
+    }
+
+    fn logins(&self) -> Result<Option<(PathBuf, String)>, Failed> {
+        if let Some(path) = &self.registry_config {
+            return Ok(Some((path.clone(), read(path)?)));
+        }
+        let Some(path) = std::env::home_dir().map(|home| home.join(".docker/config.json")) else {
+            return Ok(None);
+        };
+        Ok(std::fs::read_to_string(&path).ok().map(|json| (path, json)))
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failed> {
+    std::fs::read_to_string(path)
+        .map_err(|err| Failed::Usage(format!("cannot read {}: {err}", path.display())))
+}
+
+/// Put a module into an OCI registry, in the layout of the CNCF for WebAssembly.
+///
+/// Prints the name with the digest of its manifest, for `source.oci.reference` of a ProviderModule and for
+/// `cosign sign --key`.
+#[derive(Debug, Args)]
+pub(super) struct Push {
+    /// The module.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where to put it: REGISTRY/REPOSITORY:TAG.
+    #[arg(value_name = "REFERENCE")]
+    reference: Image,
+    #[command(flatten)]
+    access: Access,
+}
+
+impl Push {
+    pub(super) async fn run(self) -> Result<(), Failed> {
+        let wasm = std::fs::read(&self.file)
+            .map_err(|err| Failed::Usage(format!("cannot read {}: {err}", self.file.display())))?;
+        if !wasm.starts_with(b"\0asm") {
+            let file = self.file.display();
+            return Err(Failed::Usage(format!(
+                "{file} is no WebAssembly; give what `herald module build` made"
+            )));
+        }
+        let (registries, login) = self.access.open(&self.reference)?;
+        let pushed = registries.push(&self.reference, &login, wasm, Timestamp::now()).await;
+        let digest = pushed.map_err(|err| Failed::run(&err))?;
+        print(self.reference.at(&digest));
+        Ok(())
+    }
+}
+
+/// Get a module from an OCI registry as a file, such as to carry it to where the registry cannot be reached.
+///
+/// There it is put into the folder of `--modules-dir`, or into another registry with `herald module push`.
+#[derive(Debug, Args)]
+pub(super) struct Pull {
+    /// What to get: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST.
+    #[arg(value_name = "REFERENCE")]
+    reference: Image,
+    /// The file to write.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    access: Access,
+}
+
+impl Pull {
+    pub(super) async fn run(self) -> Result<(), Failed> {
+        let (registries, login) = self.access.open(&self.reference)?;
+        let pulled = registries.pull(&self.reference, &login).await;
+        let artifact = pulled.map_err(|err| Failed::run(&err))?;
+        std::fs::write(&self.file, &artifact.wasm)
+            .map_err(|err| Failed::Run(format!("cannot write {}: {err}", self.file.display())))?;
+        print(format_args!(
+            "{} from {}",
+            herald_engine::digest(&artifact.wasm),
+            self.reference.at(&artifact.manifest)
+        ));
+        Ok(())
+    }
+}
