@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use herald_tests::events::kustomization;
+use herald_tests::install::debian;
 use herald_tests::service::{Service, client};
 use herald_tests::tls::Authority;
 use serde_json::{Value, json};
 
 use crate::held;
-use crate::install::debian;
 use crate::process::{Process, answered, free_port, in_a_place_of_its_own, trusting};
 
 /// `fake-password` in the form that its configuration wants.

@@ -7,11 +7,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod alertmanager;
-mod install;
 mod matrix;
 mod nats;
 mod otel;
 mod process;
+mod registry;
 mod sentry;
 mod webhooks;
 

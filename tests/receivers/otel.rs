@@ -4,13 +4,13 @@ use std::process::Command;
 
 use herald_tests::events::kustomization;
 use herald_tests::herald::root;
+use herald_tests::install::go_program;
 use herald_tests::receiver::Receiver;
 use herald_tests::service::Service;
 use herald_tests::tls::Authority;
 use serde_json::{Value, json};
 
 use crate::held;
-use crate::install::go_program;
 use crate::process::{Process, free_port};
 
 #[tokio::test]

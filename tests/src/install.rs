@@ -1,5 +1,5 @@
-//! Where real receivers come from: Go modules, PyPI and Debian, each by its own client. Nothing is installed outside
-//! `target/receivers`.
+//! Where real receivers and the tools of other languages come from: Go modules, npm, PyPI and Debian, each by its own
+//! client. Nothing is installed outside `target/receivers` and `target/languages`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,11 @@ use std::{env, fs};
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// A program of a Go module, built by its name: `go install MODULE@VERSION`.
-pub(crate) fn go(package: &str, version: &str) -> PathBuf {
+///
+/// # Panics
+/// It cannot be installed.
+#[must_use]
+pub fn go(package: &str, version: &str) -> PathBuf {
     let name = package.split('/').rfind(|part| !is_major(part)).unwrap();
     let dir = once(&format!("{name}-{version}"), |dir| {
         let mut go = Command::new("go");
@@ -27,7 +31,11 @@ fn is_major(part: &str) -> bool {
 }
 
 /// The program of this folder, which is a Go module of its own with all its versions in `go.sum`.
-pub(crate) fn go_program(source: &Path) -> PathBuf {
+///
+/// # Panics
+/// It cannot be built.
+#[must_use]
+pub fn go_program(source: &Path) -> PathBuf {
     let sum = fs::read(source.join("go.sum")).unwrap();
     let main = fs::read(source.join("main.go")).unwrap();
     let name = source.file_name().unwrap().to_string_lossy().into_owned();
@@ -39,7 +47,11 @@ pub(crate) fn go_program(source: &Path) -> PathBuf {
 }
 
 /// The Python of an environment that holds these packages, each with its version.
-pub(crate) fn python(packages: &[&str]) -> PathBuf {
+///
+/// # Panics
+/// They cannot be installed.
+#[must_use]
+pub fn python(packages: &[&str]) -> PathBuf {
     let name = packages.join("-").replace("==", "-");
     let dir = once(&name, |dir| {
         run(Command::new("python3").args(["-m", "venv"]).arg(dir));
@@ -52,7 +64,11 @@ pub(crate) fn python(packages: &[&str]) -> PathBuf {
 }
 
 /// The root of a Debian package, unpacked and not installed, so that no service of it starts.
-pub(crate) fn debian(package: &str) -> PathBuf {
+///
+/// # Panics
+/// It cannot be had.
+#[must_use]
+pub fn debian(package: &str) -> PathBuf {
     once(package, |dir| {
         let mut download = Command::new("apt-get");
         download.args(["download", package]).current_dir(dir);
@@ -72,9 +88,7 @@ pub(crate) fn debian(package: &str) -> PathBuf {
 
 /// The folder of this name, which `install` fills unless an earlier run did.
 fn once(name: &str, install: impl FnOnce(&Path)) -> PathBuf {
-    let exe = env::current_exe().unwrap();
-    let target = exe.ancestors().nth(3).expect("tests run from target/PROFILE/deps");
-    let dir = target.join("receivers").join(name);
+    let dir = target().join("receivers").join(name);
     // Two tests may want the same one.
     static NAMES: Mutex<BTreeMap<String, Arc<Mutex<()>>>> = Mutex::new(BTreeMap::new());
     let name = Arc::clone(NAMES.lock().unwrap().entry(name.to_owned()).or_default());
@@ -89,7 +103,21 @@ fn once(name: &str, install: impl FnOnce(&Path)) -> PathBuf {
     dir
 }
 
-fn run(command: &mut Command) {
+/// The folder `target`.
+///
+/// # Panics
+/// This program does not lie in it.
+#[must_use]
+pub fn target() -> PathBuf {
+    let exe = env::current_exe().unwrap();
+    exe.ancestors().nth(3).expect("tests run from target/PROFILE/deps").to_owned()
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// It fails, or takes longer than a quarter of an hour.
+pub fn run(command: &mut Command) {
     assert!(succeeds(command), "{command:?} failed; what it said stands above");
 }
 
