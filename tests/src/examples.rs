@@ -81,6 +81,7 @@ fn cases(kind: &str) -> Vec<PathBuf> {
     let dir = root().join("tests/fixtures/providers").join(kind);
     let mut cases: Vec<PathBuf> =
         std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|case| case.is_dir());
     cases.sort();
     cases
 }

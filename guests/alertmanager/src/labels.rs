@@ -1,6 +1,7 @@
 //! The labels of an event's alert, with names that every Alertmanager takes.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use herald_provider::Event;
 
@@ -28,12 +29,14 @@ pub(crate) fn of(event: &Event) -> Labels<'_> {
     ] {
         labels.push((Cow::Borrowed(name), Cow::Borrowed(value)));
     }
+    // Thousands of them would take too long to look through for each.
+    let mut names: BTreeSet<Cow<'_, str>> = labels.iter().map(|(name, _)| name.clone()).collect();
     let metadata = || event.metadata.iter().filter(|(key, _)| key != SUMMARY);
     for needs_change in [false, true] {
         for (key, value) in metadata() {
             let name = valid(key);
             let is_changed = matches!(name, Cow::Owned(_));
-            if is_changed == needs_change && !labels.iter().any(|(other, _)| *other == name) {
+            if is_changed == needs_change && names.insert(name.clone()) {
                 labels.push((name, Cow::Borrowed(value)));
             }
         }

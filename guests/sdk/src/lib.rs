@@ -10,6 +10,7 @@ pub mod bitbucket;
 mod build;
 pub mod comment;
 pub mod commit_status;
+pub mod custom;
 mod event_json;
 pub mod git;
 pub mod github;

@@ -43,7 +43,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// The body as a value: a form is an object of texts, an envelope a list.
+    /// The body as a value: a form is an object of texts, an envelope a list, and what is no JSON a text.
     #[must_use]
     pub fn value(&self) -> Option<Value> {
         match self {
@@ -56,7 +56,10 @@ impl Body {
                 Some(Value::Object(members))
             }
             Body::Envelope(lines) => Some(Value::Array(lines.clone())),
-            Body::Bytes(bytes) => serde_json::from_slice(bytes).ok(),
+            Body::Bytes(bytes) => {
+                let text = || str::from_utf8(bytes).ok().map(Value::from);
+                serde_json::from_slice(bytes).ok().or_else(text)
+            }
             Body::Empty => None,
         }
     }
