@@ -3,6 +3,7 @@
 //! It must not know where objects come from: the same rules hold for a folder and for a cluster.
 
 mod connection;
+mod modules;
 mod wiring;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use super::manifest::{
 };
 use super::nearest::did_you_mean;
 use crate::catalog::{Catalog, ProviderKey};
+pub use modules::ModuleWanted;
 
 /// What was read, and what is wrong with it.
 pub struct Loaded {
@@ -28,6 +30,8 @@ pub struct Loaded {
     pub catalog: Catalog,
     /// Every mistake, sorted by file and line.
     pub mistakes: Vec<Mistake>,
+    /// The modules that are asked for.
+    pub modules: Vec<ModuleWanted>,
     origins: HashMap<ProviderKey, (String, u64)>,
     /// Where those Alerts were written, by uid, that have annotations of Herald's own.
     annotated: HashMap<String, (ObjectId, Origin)>,
@@ -54,6 +58,33 @@ impl Loaded {
     }
 }
 
+/// Whether Providers may use the identities of ServiceAccounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Identities {
+    /// There is no cluster that could give them.
+    #[default]
+    None,
+    /// Whoever runs Herald does not allow it.
+    Off,
+    /// They may.
+    On,
+}
+
+impl Identities {
+    /// What to say of a Provider that names a ServiceAccount; none when it may.
+    fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::None => Some(
+                "only a cluster gives identities to ServiceAccounts; remove it, and put the credentials into the Secret that `spec.secretRef` names, or start Herald with an identity in its environment",
+            ),
+            Self::Off => Some(
+                "is not allowed here: start Herald with --feature-gates=ObjectLevelWorkloadIdentity=true and the rights of deploy/kustomize/workload-identity, or remove it and put the credentials into the Secret that `spec.secretRef` names",
+            ),
+            Self::On => None,
+        }
+    }
+}
+
 /// The Secrets by namespace and name.
 struct Secrets<'a>(HashMap<(&'a str, &'a str), &'a SecretObject>);
 
@@ -68,6 +99,7 @@ impl<'a> Secrets<'a> {
 /// Of an object that is declared twice the first counts, in the order of `places`.
 pub(crate) fn assemble<'a>(
     places: impl Iterator<Item = &'a Objects> + Clone,
+    identities: Identities,
     mut mistakes: Vec<Mistake>,
 ) -> Loaded {
     let secrets = declared(places.clone().flat_map(|place| &place.secrets), &mut mistakes);
@@ -77,12 +109,15 @@ pub(crate) fn assemble<'a>(
             .map(|secret| ((secret.id.namespace.as_str(), secret.id.name.as_str()), secret))
             .collect(),
     );
+    let modules = declared(places.clone().flat_map(|place| &place.modules), &mut mistakes);
+    let config_maps = places.clone().flat_map(|place| &place.config_maps);
+    let modules = modules::wanted(&modules, &secrets, config_maps);
     let objects = declared(places.clone().flat_map(|place| &place.providers), &mut mistakes);
     let mut catalog = Catalog::default();
     let mut origins = HashMap::new();
     let mut uids: HashMap<&str, &ProviderObject> = HashMap::new();
     for object in &objects {
-        let mut provider = wiring::wire(object, &secrets, &mut mistakes);
+        let mut provider = wiring::wire(object, &secrets, identities, &mut mistakes);
         if let Some(first) = uids.get(object.uid.as_str()) {
             mistakes.push(shared_uid(*object, *first));
             provider.uid = object.id.derived_uid();
@@ -116,7 +151,7 @@ pub(crate) fn assemble<'a>(
     mistakes.sort();
     // Two Providers with one Secret find the same fault in it.
     mistakes.dedup();
-    Loaded { catalog, mistakes, origins, annotated }
+    Loaded { catalog, mistakes, modules, origins, annotated }
 }
 
 /// Makes one Provider of its object and those of its Secrets that there are.
@@ -125,6 +160,7 @@ pub(crate) fn assemble<'a>(
 pub(crate) fn assemble_provider<'a>(
     object: &ProviderObject,
     secrets: impl Iterator<Item = &'a SecretObject>,
+    identities: Identities,
 ) -> (Provider, Vec<Mistake>) {
     let secrets = Secrets(
         secrets
@@ -132,7 +168,7 @@ pub(crate) fn assemble_provider<'a>(
             .collect(),
     );
     let mut mistakes = Vec::new();
-    let provider = wiring::wire(object, &secrets, &mut mistakes);
+    let provider = wiring::wire(object, &secrets, identities, &mut mistakes);
     (provider, mistakes)
 }
 

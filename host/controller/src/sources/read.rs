@@ -6,6 +6,7 @@
 mod alert;
 mod annotations;
 mod fields;
+mod module;
 mod provider;
 mod secret;
 
@@ -21,6 +22,8 @@ use crate::sources::nearest::{did_you_mean, nearest};
 use crate::sources::yaml::{self, Node, Value};
 
 const GROUP: &str = "notification.toolkit.fluxcd.io";
+/// The group of what Herald adds.
+const OWN_GROUP: &str = "herald.dev";
 /// Where an object lies that names no namespace, as with kubectl.
 const DEFAULT_NAMESPACE: &str = "default";
 const VERSIONS: [&str; 3] = ["v1beta1", "v1beta2", "v1beta3"];
@@ -123,6 +126,7 @@ impl Reader {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         match (group, kind) {
             ("", "Secret") => self.secret(node, fields),
+            (OWN_GROUP, "ProviderModule") => self.module(node, fields),
             (GROUP, "Provider" | "Alert") => {
                 let line = fields.entry("apiVersion", notes).map_or(node.line, |entry| entry.line);
                 if !VERSIONS.contains(&version) {
@@ -137,6 +141,9 @@ impl Reader {
             _ => {
                 self.note_slip(group, kind, fields, notes);
                 self.content.objects.labelled.extend(labelled(node, kind));
+                if (group, kind) == ("", "ConfigMap") {
+                    self.content.objects.config_maps.extend(module::config_map(node));
+                }
             }
         }
     }
@@ -177,6 +184,19 @@ impl Reader {
             Some(head) => {
                 let (object, mistakes) = alert::read(fields, head, notes);
                 self.content.objects.alerts.extend(object);
+                mistakes
+            }
+            None => notes.finish().1,
+        };
+        self.content.mistakes.extend(mistakes);
+    }
+
+    fn module(&mut self, node: &Node, fields: &Fields<'_>) {
+        let (head, notes) = Head::read(&self.file, node, fields, "ProviderModule");
+        let mistakes = match head {
+            Some(head) => {
+                let (object, mistakes) = module::read(fields, head, notes);
+                self.content.objects.modules.extend(object);
                 mistakes
             }
             None => notes.finish().1,

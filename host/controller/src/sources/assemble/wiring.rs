@@ -10,7 +10,7 @@ use herald_core::commit_status::CommitStatusExpr;
 use herald_core::provider::Provider;
 use herald_core::secret::{SecretText, SecretValues};
 
-use super::{Secrets, connection, missing};
+use super::{Identities, Secrets, connection, missing};
 use crate::sources::Mistake;
 use crate::sources::manifest::{ProviderObject, SecretObject, SecretValue};
 use crate::sources::mistake::explain;
@@ -33,6 +33,7 @@ pub(super) struct Wiring<'a> {
 pub(super) fn wire(
     object: &ProviderObject,
     secrets: &Secrets<'_>,
+    identities: Identities,
     mistakes: &mut Vec<Mistake>,
 ) -> Provider {
     // The hasher's keys are fixed, so the same content has the same generation after a restart.
@@ -53,6 +54,11 @@ pub(super) fn wire(
     }
     let tls = connection::tls(&mut wiring, secret);
     let commit_status_expr = wiring.commit_status_expr();
+    if object.service_account.is_some()
+        && let Some(message) = identities.refusal()
+    {
+        wiring.blame("spec.serviceAccountName", message.to_owned());
+    }
     Provider {
         namespace: object.id.namespace.clone(),
         name: object.id.name.clone(),
@@ -63,10 +69,12 @@ pub(super) fn wire(
         address,
         timeout: object.timeout,
         concurrency: object.concurrency,
+        fallback: object.fallback,
         suspend: object.suspend,
         secret: values,
         proxy,
         tls,
+        service_account: object.service_account.clone(),
         commit_status_expr,
         config: object.config.clone(),
         json: object.json.clone(),

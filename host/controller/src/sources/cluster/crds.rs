@@ -6,6 +6,7 @@
 
 mod alert;
 mod provider;
+mod provider_module;
 mod status;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -15,6 +16,10 @@ use kube::CustomResourceExt as _;
 
 pub use alert::{Alert, AlertStatus};
 pub use provider::{Provider, ProviderStatus};
+pub use provider_module::{
+    BadSpec, CanarySpec, KeyReference, LimitsSpec, ObjectReference, OciSpec, ProviderModule,
+    ProviderModuleSpec, ProviderModuleStatus, RevisionStatus, RolloutSpec, SourceSpec,
+};
 pub use status::{Condition, LastDelivery};
 
 /// The group of Providers and Alerts.
@@ -29,6 +34,7 @@ const VERSIONS: [&str; 3] = ["v1beta1", "v1beta2", STORED];
 pub fn definitions() -> Vec<(&'static str, CustomResourceDefinition)> {
     vec![
         ("alerts.yaml", in_all_versions(Alert::crd())),
+        ("providermodules.yaml", ProviderModule::crd()),
         ("providers.yaml", in_all_versions(Provider::crd())),
     ]
 }

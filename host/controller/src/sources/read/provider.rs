@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use herald_core::commit_status::CommitStatusExpr;
-use herald_core::provider::{CONCURRENCY, DEFAULT_TIMEOUT, parse_concurrency, parse_timeout};
+use herald_core::provider::{
+    CONCURRENCY, DEFAULT_TIMEOUT, FALLBACK, Fallback, parse_concurrency, parse_fallback,
+    parse_timeout,
+};
 
 use super::Head;
 use super::annotations;
@@ -34,7 +37,7 @@ const SPEC: [&str; 14] = [
 ];
 
 /// The annotations that are Herald's own.
-const ANNOTATIONS: [&str; 1] = [CONCURRENCY];
+const ANNOTATIONS: [&str; 2] = [CONCURRENCY, FALLBACK];
 
 /// The most bytes of `channel`, `username` and `proxy`, as in the API; the address has its own check.
 const MAX_TEXT_BYTES: usize = 2048;
@@ -46,7 +49,7 @@ pub(super) fn read(
     mut notes: Notes,
 ) -> (Option<ProviderObject>, Vec<Mistake>) {
     fields.expect_only(&OBJECT, &mut notes);
-    let concurrency = concurrency(fields, &mut notes);
+    let Own { concurrency, fallback } = Own::read(fields, &mut notes);
     if fields.entry("spec", &mut notes).is_none() {
         fields.note_missing("spec", "add it with the Provider's `type:`", &mut notes);
     }
@@ -70,7 +73,8 @@ pub(super) fn read(
     };
     // Without effect since v1beta3, but where it stands it is still a duration.
     spec.text("interval", &mut notes);
-    refuse_service_account(&spec, &mut notes);
+    let service_account = spec.text("serviceAccountName", &mut notes);
+    let service_account = service_account.filter(|name| !name.is_empty()).map(str::to_owned);
 
     let problems = notes.problems();
     let (origin, mistakes) = notes.finish();
@@ -85,10 +89,12 @@ pub(super) fn read(
         proxy,
         timeout,
         concurrency,
+        fallback,
         suspend,
         secret,
         cert_secret,
         proxy_secret,
+        service_account,
         commit_status_expr,
         config: config.unwrap_or_else(|| serde_json::json!({})),
         json: head.json,
@@ -97,14 +103,32 @@ pub(super) fn read(
     (Some(object), mistakes)
 }
 
-fn concurrency(fields: &Fields<'_>, notes: &mut Notes) -> Option<u8> {
-    let annotation = annotations::read(fields, &ANNOTATIONS, notes).pop()?;
-    match parse_concurrency(annotation.value) {
-        Ok(number) => Some(number),
-        Err(err) => {
-            notes.mistake(annotation.line, &annotation.path, err.to_string());
-            None
+/// What Herald's own annotations say.
+#[derive(Default)]
+struct Own {
+    concurrency: Option<u8>,
+    fallback: Option<Fallback>,
+}
+
+impl Own {
+    fn read(fields: &Fields<'_>, notes: &mut Notes) -> Self {
+        let mut own = Self::default();
+        for annotation in annotations::read(fields, &ANNOTATIONS, notes) {
+            let mistake = match annotation.name {
+                CONCURRENCY => parse_concurrency(annotation.value)
+                    .map(|number| own.concurrency = Some(number))
+                    .err()
+                    .map(|err| err.to_string()),
+                _ => parse_fallback(annotation.value)
+                    .map(|fallback| own.fallback = fallback)
+                    .err()
+                    .map(|err| err.to_string()),
+            };
+            if let Some(mistake) = mistake {
+                notes.mistake(annotation.line, &annotation.path, mistake);
+            }
         }
+        own
     }
 }
 
@@ -152,15 +176,5 @@ fn commit_status_expr(spec: &Fields<'_>, notes: &mut Notes) -> Option<String> {
             notes.mistake(entry.line, &spec.path_of("commitStatusExpr"), explain(&error));
             None
         }
-    }
-}
-
-fn refuse_service_account(spec: &Fields<'_>, notes: &mut Notes) {
-    let name = spec.text("serviceAccountName", notes).filter(|name| !name.is_empty());
-    if name.is_some()
-        && let Some(entry) = spec.entry("serviceAccountName", notes)
-    {
-        let message = "this version knows no workload identity; remove it and put the credentials into the Secret that `spec.secretRef` names";
-        notes.mistake(entry.line, &spec.path_of("serviceAccountName"), message);
     }
 }

@@ -26,7 +26,7 @@ fn the_files_in_deploy_are_what_the_types_say() {
 
 #[test]
 fn all_versions_have_one_schema_and_the_last_is_stored() {
-    for (file, _) in definitions() {
+    for file in ["alerts.yaml", "providers.yaml"] {
         let versions = versions(file);
         let names: Vec<&Value> = versions.iter().map(|version| &version["name"]).collect();
         assert_eq!(names, ["v1beta1", "v1beta2", "v1beta3"]);
