@@ -49,11 +49,13 @@ impl ApiServer {
         #[expect(clippy::disallowed_methods, reason = "what a person sets for a run of the tests")]
         let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let up = root().join("../shared/testcluster/up");
+        fs::write(dir.join("audit-policy.yaml"), AUDIT_POLICY).unwrap();
         if let Some(kubeconfig) = given("KUBECONFIG") {
             return Self { kind: Kind::Given, kubeconfig: kubeconfig.into(), dir };
         }
         if let Some(assets) = given("KUBEBUILDER_ASSETS") {
-            let (children, kubeconfig) = super::assets::start(Path::new(&assets), &dir);
+            let audit = audit_flags(&dir);
+            let (children, kubeconfig) = super::assets::start(Path::new(&assets), &dir, audit);
             return Self { kind: Kind::Assets { _children: children }, kubeconfig, dir };
         }
         assert!(
@@ -63,7 +65,6 @@ impl ApiServer {
         // The first build takes minutes, and is no part of the start.
         let built = Command::new(&up).arg("--build-only").stdout(Stdio::null()).status().unwrap();
         assert!(built.success(), "{} --build-only failed", up.display());
-        fs::write(dir.join("audit-policy.yaml"), AUDIT_POLICY).unwrap();
         let mut server = Self { kubeconfig: dir.join("kubeconfig"), kind: Kind::Given, dir };
         server.kind = server.spawn(up);
         server
@@ -76,8 +77,7 @@ impl ApiServer {
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
             .args(["--with-parent", "--with-gc", "--"])
-            .arg(format!("--audit-policy-file={}", self.dir.join("audit-policy.yaml").display()))
-            .arg(format!("--audit-log-path={}", self.audit_log().display()))
+            .args(audit_flags(&self.dir))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -112,12 +112,12 @@ impl ApiServer {
 
     /// Where what was asked is written down, if it is.
     pub(crate) fn audit_log(&self) -> PathBuf {
-        self.dir.join("audit.log")
+        audit_log(&self.dir)
     }
 
-    /// Whether it can be stopped and started again, and writes down what is asked.
-    pub(crate) fn is_own(&self) -> bool {
-        matches!(self.kind, Kind::Own { .. })
+    /// Whether it writes down what Herald asks.
+    pub(crate) fn writes_down(&self) -> bool {
+        !matches!(self.kind, Kind::Given)
     }
 
     /// Stops it; true when that was done.
@@ -153,6 +153,18 @@ impl ApiServer {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
+}
+
+fn audit_log(dir: &Path) -> PathBuf {
+    dir.join("audit.log")
+}
+
+/// Has an API server write down what Herald asks.
+fn audit_flags(dir: &Path) -> [String; 2] {
+    [
+        format!("--audit-policy-file={}", dir.join("audit-policy.yaml").display()),
+        format!("--audit-log-path={}", audit_log(dir).display()),
+    ]
 }
 
 /// A folder of this run. Those of earlier runs go, as each has tens of megabytes.

@@ -12,7 +12,11 @@ use serde_json::json;
 const TOKEN: &str = "admin-of-the-test-cluster";
 
 /// Starts etcd and kube-apiserver, which end with this process. The admin's kubeconfig is ready when they answer.
-pub(crate) fn start(assets: &Path, dir: &Path) -> (Vec<Child>, PathBuf) {
+pub(crate) fn start(
+    assets: &Path,
+    dir: &Path,
+    more: impl IntoIterator<Item = String>,
+) -> (Vec<Child>, PathBuf) {
     let [client, peer, secure] = [free_port(), free_port(), free_port()];
     let key = root().join("tests/fixtures/keys/rsa-pkcs8.pem").display().to_string();
     let tokens = dir.join("tokens.csv");
@@ -28,22 +32,20 @@ pub(crate) fn start(assets: &Path, dir: &Path) -> (Vec<Child>, PathBuf) {
             "--unsafe-no-fsync".to_owned(),
         ],
     );
-    let server = run(
-        &assets.join("kube-apiserver"),
-        dir,
-        &[
-            format!("--etcd-servers=http://127.0.0.1:{client}"),
-            format!("--secure-port={secure}"),
-            "--bind-address=127.0.0.1".to_owned(),
-            format!("--cert-dir={}", dir.join("certs").display()),
-            "--authorization-mode=RBAC".to_owned(),
-            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
-            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-            format!("--service-account-signing-key-file={key}"),
-            format!("--service-account-key-file={key}"),
-            format!("--token-auth-file={}", tokens.display()),
-        ],
-    );
+    let mut flags = vec![
+        format!("--etcd-servers=http://127.0.0.1:{client}"),
+        format!("--secure-port={secure}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--cert-dir={}", dir.join("certs").display()),
+        "--authorization-mode=RBAC".to_owned(),
+        "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        format!("--service-account-signing-key-file={key}"),
+        format!("--service-account-key-file={key}"),
+        format!("--token-auth-file={}", tokens.display()),
+    ];
+    flags.extend(more);
+    let server = run(&assets.join("kube-apiserver"), dir, &flags);
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "assets",
         // It makes its certificate itself.

@@ -1,5 +1,7 @@
 //! What Flux's controllers and the kubelet ask of Herald.
 
+use std::time::Duration;
+
 use herald_tests::events::kustomization;
 use herald_tests::herald::Herald;
 use serde_json::Value;
@@ -15,6 +17,12 @@ pub(crate) fn event(namespace: &str, message: &str) -> Value {
 pub(crate) async fn post(herald: &Herald, event: &Value) {
     let sent = client().post(herald.events()).body(event.to_string()).send().await.unwrap();
     assert_eq!(sent.status().as_u16(), 202, "{}", herald.log());
+}
+
+/// Posts an event to this address; the status of the answer, if there is one.
+pub(crate) async fn try_post(url: &str, event: &Value) -> Option<u16> {
+    let request = client().post(url).timeout(Duration::from_secs(5)).body(event.to_string());
+    Some(request.send().await.ok()?.status().as_u16())
 }
 
 /// What is answered at a URL.

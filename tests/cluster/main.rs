@@ -2,18 +2,25 @@
 //!
 //! `make test-cluster` runs this; `cargo test` alone does not, as it needs an API server.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod api_server;
 mod assets;
+mod chart;
 mod definitions;
 mod deliveries;
 mod emitter;
 mod faults;
+mod flood;
+mod handover;
+mod identities;
+mod judge;
 mod lease;
 mod manifests;
 mod migration;
+mod moving;
 mod outage;
+mod provider_modules;
 mod proxy;
 mod rights;
 mod scale;

@@ -1,25 +1,27 @@
-//! The rights of `deploy/kustomize/base/rbac.yaml`: none is missing, and none is more than what is used.
+//! The rights of `deploy/kustomize`, in its base and for identities: none is missing, and none is more than what is used.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
 use herald_tests::herald::Herald;
+use herald_tests::receiver::{Receiver, Reply};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
 
 use crate::emitter::{event, post};
-use crate::world::{HOME, World, manifests, metric, readiness, run, within};
-use crate::{alert, provider, secret};
+use crate::world::{HOME, IDENTITIES, World, manifests, metric, readiness, run, within};
+use crate::{alert, provider, provider_modules, secret};
 
 const RIGHTS: &str = "deploy/kustomize/base/rbac.yaml";
 /// As long as each step may take with all rights, on a busy machine.
 const PATIENTLY: Duration = Duration::from_secs(60);
 /// The same where a right is missing, which takes that long.
 const STEP: Duration = Duration::from_secs(15);
-const FLAGS: [&str; 4] = [
+const FLAGS: [&str; 5] = [
+    "--feature-gates=ObjectLevelWorkloadIdentity=true",
     "--enable-leader-election",
     "--leader-election-lease-duration=6s",
     "--leader-election-renew-deadline=4s",
@@ -29,9 +31,11 @@ const FLAGS: [&str; 4] = [
 #[test]
 fn without_any_one_rule_something_fails() {
     run(async |world| {
+        let entra = entra().await;
         prepare(world).await;
-        let herald = start(world, PATIENTLY).await.expect("with all rights Herald becomes ready");
-        if let Err(step) = journey(world, &herald, PATIENTLY).await {
+        let herald = start(world, &entra, PATIENTLY).await;
+        let herald = herald.expect("with all rights Herald becomes ready");
+        if let Err(step) = journey(world, &herald, &entra, PATIENTLY).await {
             panic!("with all rights this fails: {step}\n{}", herald.log());
         }
         herald.stop().await;
@@ -41,10 +45,10 @@ fn without_any_one_rule_something_fails() {
             let taken = role["rules"][rule]["resources"].to_string();
             prepare(world).await;
             world.apply(&reduced).await;
-            let failed = match start(world, STEP).await {
+            let failed = match start(world, &entra, STEP).await {
                 Err(step) => step,
                 Ok(herald) => {
-                    let result = journey(world, &herald, STEP).await;
+                    let result = journey(world, &herald, &entra, STEP).await;
                     herald.kill().await;
                     result.expect_err(&format!("nothing fails without the rule for {taken}"))
                 }
@@ -58,16 +62,17 @@ fn without_any_one_rule_something_fails() {
 #[test]
 fn every_verb_that_is_granted_was_used() {
     run(async |world| {
-        if !world.server.is_own() {
+        if !world.server.writes_down() {
             // What was asked is written down only by a server that these tests have started.
             println!("not looked at: the API server is not our own");
             return;
         }
+        let entra = entra().await;
         prepare(world).await;
         let asked_before = fs::read_to_string(world.server.audit_log()).unwrap_or_default().len();
         for _ in 0..2 {
-            let herald = start(world, PATIENTLY).await.expect("Herald becomes ready");
-            if let Err(step) = journey(world, &herald, PATIENTLY).await {
+            let herald = start(world, &entra, PATIENTLY).await.expect("Herald becomes ready");
+            if let Err(step) = journey(world, &herald, &entra, PATIENTLY).await {
                 panic!("this fails: {step}\n{}", herald.log());
             }
             herald.stop().await;
@@ -102,7 +107,8 @@ fn every_verb_that_is_granted_was_used() {
 
 /// Every rule of every role, by its place.
 fn rules() -> Vec<(Value, usize)> {
-    let roles = manifests(RIGHTS).into_iter().filter(|object| object["rules"].is_array());
+    let all = manifests(RIGHTS).into_iter().chain(manifests(IDENTITIES));
+    let roles = all.filter(|object| object["rules"].is_array());
     roles
         .flat_map(|role| {
             let n_rules = role["rules"].as_array().unwrap().len();
@@ -127,17 +133,27 @@ fn request(line: &str) -> Option<(String, String, String)> {
     Some((group.to_owned(), resource, text("/verb")?.to_owned()))
 }
 
-/// What a journey needs: an Alert whose Provider is fine, and one whose deliveries cannot be sent.
+/// Stands for Microsoft Entra, which takes the tokens of the cluster.
+async fn entra() -> Receiver {
+    let entra = Receiver::start().await;
+    let answer = json!({"access_token": "fake.entra", "expires_in": 3600, "token_type": "Bearer"});
+    entra.otherwise(Reply::status(200).body(answer.to_string()));
+    entra
+}
+
+/// What a journey needs: an Alert whose Provider is fine, one whose deliveries cannot be sent, and one whose Provider has
+/// the identity of a ServiceAccount.
 async fn prepare(world: &World) {
     world.namespace("apps").await;
     for kind in ["Provider", "Alert"] {
-        for name in ["fine", "refused"] {
+        for name in ["fine", "refused", "workload"] {
             let api = world.ours(kind, "apps");
             let patch = json!({"metadata": {"finalizers": null}});
             drop(api.patch(name, &Default::default(), &kube::api::Patch::Merge(&patch)).await);
             drop(api.delete(name, &DeleteParams::default()).await);
         }
     }
+    drop(provider_modules::api(world).delete("rights", &DeleteParams::default()).await);
     let leases: Api<Lease> = Api::namespaced(world.admin.clone(), HOME);
     drop(leases.delete("herald-leader-election", &DeleteParams::default()).await);
     // What an earlier journey was told must not pass for what this one is.
@@ -156,11 +172,22 @@ async fn prepare(world: &World) {
     });
     world.apply(&kustomization).await;
     world.apply(&secret("apps", "key", json!({"token": "t"}))).await;
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "workload", "namespace": "apps", "annotations": {
+            "azure.workload.identity/tenant-id": "tenant", "azure.workload.identity/client-id": "client",
+        }},
+    });
+    world.apply(&account).await;
+    world.restore_rights().await;
+    world.allow_identities().await;
 }
 
 /// Starts Herald, if it becomes ready.
-async fn start(world: &mut World, patience: Duration) -> Result<Herald, String> {
-    let herald = world.unready_herald(&FLAGS).await;
+async fn start(world: &mut World, entra: &Receiver, patience: Duration) -> Result<Herald, String> {
+    let (mut command, data) = world.command(&FLAGS);
+    command.env("AZURE_AUTHORITY_HOST", entra.url("/"));
+    let herald = Herald::spawn(command, &data).await;
     if within(patience, async || readiness(&herald).await.0 == 200).await {
         return Ok(herald);
     }
@@ -170,7 +197,12 @@ async fn start(world: &mut World, patience: Duration) -> Result<Herald, String> 
 }
 
 /// Everything that needs a right, step by step; the first step that fails.
-async fn journey(world: &World, herald: &Herald, patience: Duration) -> Result<(), String> {
+async fn journey(
+    world: &World,
+    herald: &Herald,
+    entra: &Receiver,
+    patience: Duration,
+) -> Result<(), String> {
     if !within(patience, async || metric(herald, "herald_cluster_leading ").await == Some(1.0))
         .await
     {
@@ -217,8 +249,20 @@ async fn journey(world: &World, herald: &Herald, patience: Duration) -> Result<(
     {
         return Err("the Provider without its Secret has no status".to_owned());
     }
+    let asked_before = entra.count();
+    let hub = json!({
+        "type": "azureeventhub", "address": "hub", "channel": "none", "timeout": "2s",
+        "serviceAccountName": "workload",
+    });
+    world.apply(&provider("v1beta3", "apps", "workload", hub)).await;
+    world.apply(&alert("v1beta3", "apps", "workload", "workload")).await;
+    let is_ready_with_it =
+        async || is_ready(&world.get("Provider", "apps", "workload").await, "True");
+    if !within(patience, is_ready_with_it).await {
+        return Err("the Provider with a ServiceAccount is not ready".to_owned());
+    }
     let is_told = async || {
-        // A status may be seen a moment before the catalog that events are routed by.
+        // What is tried again has to fail a few times before it is told.
         let asked = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         post(herald, &event("apps", &format!("at {}", asked.as_nanos()))).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -227,6 +271,18 @@ async fn journey(world: &World, herald: &Herald, patience: Duration) -> Result<(
     };
     if !within(patience, is_told).await {
         return Err("no event tells of a delivery that failed".to_owned());
+    }
+    if !within(patience, async || entra.count() > asked_before).await {
+        return Err("no token of the ServiceAccount arrives".to_owned());
+    }
+    world.apply_all(&provider_modules::one("rights", "rights")).await;
+    if !within(patience, async || {
+        let object = provider_modules::get(world, "rights").await;
+        object.pointer("/status/activeRevision").is_some()
+    })
+    .await
+    {
+        return Err("the ProviderModule has no status that says it serves".to_owned());
     }
     if herald.log().contains("are not known: no match") {
         return Err("the labels of the object cannot be read".to_owned());

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use herald_tests::herald::{Herald, binary, root};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
 };
@@ -25,6 +26,8 @@ use super::proxy::Proxy;
 pub(crate) const GROUP: &str = "notification.toolkit.fluxcd.io";
 /// The namespace of `deploy/kustomize/base`.
 pub(crate) const HOME: &str = "flux-system";
+/// The rights that Providers with a ServiceAccount need.
+pub(crate) const IDENTITIES: &str = "deploy/kustomize/workload-identity/rbac.yaml";
 /// As long as something may take on a machine that does much else.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -68,7 +71,7 @@ impl World {
 
     /// Applies what `deploy/` has.
     pub(crate) async fn install(&self) {
-        for file in ["crds/providers.yaml", "crds/alerts.yaml"] {
+        for file in ["crds/providers.yaml", "crds/alerts.yaml", "crds/providermodules.yaml"] {
             for object in manifests(&format!("deploy/{file}")) {
                 self.apply(&object).await;
             }
@@ -82,7 +85,7 @@ impl World {
                     return false;
                 }
             }
-            true
+            self.admin.list_api_group_resources("herald.dev/v1alpha1").await.is_ok()
         })
         .await;
         self.namespace(HOME).await;
@@ -94,6 +97,22 @@ impl World {
         for object in manifests("deploy/kustomize/base/rbac.yaml") {
             self.apply(&object).await;
         }
+    }
+
+    /// Gives the rights to the identities of ServiceAccounts, which are there only where somebody wants them.
+    pub(crate) async fn allow_identities(&self) {
+        for object in manifests(IDENTITIES) {
+            self.apply(&object).await;
+        }
+    }
+
+    /// Takes them away again.
+    pub(crate) async fn deny_identities(&self) {
+        let roles: Api<ClusterRole> = Api::all(self.admin.clone());
+        let bindings: Api<ClusterRoleBinding> = Api::all(self.admin.clone());
+        let params = DeleteParams::default();
+        drop(roles.delete("herald-workload-identity", &params).await);
+        drop(bindings.delete("herald-workload-identity", &params).await);
     }
 
     /// A kubeconfig with the token of Herald's ServiceAccount, by way of the proxy.
@@ -142,14 +161,19 @@ impl World {
     pub(crate) fn command(&mut self, flags: &[&str]) -> (Command, PathBuf) {
         self.n_heralds += 1;
         let data = self.dir.path().join(format!("herald-{}", self.n_heralds));
+        (self.command_on(&data, flags), data)
+    }
+
+    /// The same on a data folder that another may have used.
+    pub(crate) fn command_on(&self, data: &Path, flags: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.arg("serve").arg("--kubeconfig").arg(&self.kubeconfig);
-        command.arg("--data-dir").arg(&data);
+        command.arg("--data-dir").arg(data);
         for door in ["--events-addr", "--health-addr", "--metrics-addr"] {
             command.args([door, "127.0.0.1:0"]);
         }
         command.arg("--allow-loopback").args(flags);
-        (command, data)
+        command
     }
 
     /// Herald in this cluster, ready.
@@ -178,6 +202,7 @@ impl World {
 
     /// Removes what an earlier test, or an earlier run, has left.
     async fn clean(&self) {
+        self.deny_identities().await;
         for kind in ["Provider", "Alert"] {
             let api: Api<DynamicObject> = Api::all_with(self.admin.clone(), &ours("v1beta3", kind));
             for object in api.list_metadata(&ListParams::default()).await.unwrap() {
@@ -267,6 +292,14 @@ impl World {
             Api::namespaced(self.admin.clone(), namespace);
         let params = ListParams::default().fields(&format!("involvedObject.name={name}"));
         api.list(&params).await.unwrap().into_iter().map(|event| json!(event)).collect()
+    }
+
+    /// All Kubernetes events of a namespace.
+    pub(crate) async fn all_events(&self, namespace: &str) -> Vec<Value> {
+        let api: Api<k8s_openapi::api::core::v1::Event> =
+            Api::namespaced(self.admin.clone(), namespace);
+        let events = api.list(&ListParams::default()).await.unwrap();
+        events.into_iter().map(|event| json!(event)).collect()
     }
 
     /// Waits until `condition` holds.

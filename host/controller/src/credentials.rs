@@ -1,8 +1,8 @@
 //! Credentials that the host obtains: a module names one, and it is put into the `authorization` header of its request.
 //!
 //! This room knows how each is obtained ([`github`], [`google`], [`azure`], [`event_hubs`]) from what the Provider's
-//! Secret has, or else from the process's [`Environment`], where each may go ([`audience`]), and how long it is kept
-//! ([`kept`]). Its own requests leave through the [`Transport`] of the delivery, with the Provider's proxy and
+//! Secret has, or else from a ServiceAccount of the cluster ([`workload`]) or the process's [`Environment`], where each
+//! may go ([`audience`]), and how long it is kept ([`kept`]). Its own requests leave through the [`Transport`] of the delivery, with the Provider's proxy and
 //! certificates; what it obtains is told to the Provider's [`Mask`] before anyone else sees it. It must not know modules,
 //! deliveries, the journal or where Providers come from.
 
@@ -16,6 +16,7 @@ mod google;
 mod jwt;
 mod kept;
 mod oauth;
+mod workload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +31,13 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::egress::{Mask, SendError, Transport};
+use crate::service_accounts::ServiceAccounts;
+use crate::telemetry::{Metrics, TokenRequest};
 pub use environment::Environment;
 use exchange::Exchange;
+pub use google::{GkeCluster, ParseGkeClusterError};
 use kept::{Kept, Key, Minted};
+use workload::Workload;
 
 /// The credentials that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -156,13 +161,27 @@ impl Authorization {
 pub struct Credentials {
     kept: Kept,
     environment: Environment,
+    accounts: Option<Arc<dyn ServiceAccounts>>,
+    metrics: Option<Metrics>,
 }
 
 impl Credentials {
     /// Of Providers' Secrets, and of this environment where a Secret has none.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        Self { kept: Kept::default(), environment }
+        Self { environment, ..Self::default() }
+    }
+
+    /// The same with the ServiceAccounts of a cluster, where Providers may use them.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Option<Arc<dyn ServiceAccounts>>) -> Self {
+        Self { accounts, ..self }
+    }
+
+    /// The same, counted.
+    #[must_use]
+    pub fn counted_by(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// What modules are told of the environment with each delivery (`wit/README.md`, "Facts").
@@ -191,6 +210,7 @@ impl Credentials {
         let generation = asking.provider.generation;
         let mint = |deadline| self.mint(credential, asking, deadline);
         let got = self.kept.get(&key, generation, asking.now, asking.deadline, mint).await;
+        self.count(asking.provider, got.as_ref().ok().map(|(_, is_new)| *is_new));
         let (minted, is_new) = got.map_err(not_obtained)?;
         // A mask that was made anew has to learn it again.
         for secret in &minted.secrets {
@@ -217,10 +237,17 @@ impl Credentials {
         let minted = match credential {
             Credential::GithubApp => github::token(&exchange).await,
             Credential::GithubAppJwt => github::own_token(&exchange),
-            Credential::Google => google::token(&exchange, environment.google.as_deref()).await,
-            Credential::AzureEventHubs => event_hubs::token(&exchange, &environment.azure).await,
+            Credential::Google => {
+                let workload = self.workload(asking.provider)?;
+                google::token(&exchange, workload.as_ref(), environment).await
+            }
+            Credential::AzureEventHubs => {
+                let workload = self.workload(asking.provider)?;
+                event_hubs::token(&exchange, workload.as_ref(), &environment.azure).await
+            }
             Credential::AzureDevops => {
-                azure::token(&exchange, &environment.azure, azure::DEVOPS).await
+                let (workload, azure) = (self.workload(asking.provider)?, &environment.azure);
+                azure::token(&exchange, workload.as_ref(), azure, azure::DEVOPS).await
             }
         }?;
         tracing::debug!(
@@ -231,6 +258,26 @@ impl Credentials {
             "obtained a credential"
         );
         Ok(minted)
+    }
+
+    /// Counts a request; `is_new` unless it failed.
+    fn count(&self, provider: &Provider, is_new: Option<bool>) {
+        let Some(metrics) = &self.metrics else { return };
+        let request = match is_new {
+            Some(true) => TokenRequest::Obtained,
+            Some(false) => TokenRequest::Kept,
+            None => TokenRequest::Failed,
+        };
+        metrics.token_requested(&provider.namespace, &provider.name, request);
+        if request != TokenRequest::Kept {
+            let (n_kept, n_evicted) = self.kept.numbers();
+            metrics.tokens_kept(n_kept, n_evicted);
+        }
+    }
+
+    /// The ServiceAccount that a Provider uses where its Secret has no credentials.
+    fn workload<'a>(&'a self, provider: &'a Provider) -> Result<Option<Workload<'a>>, ObtainError> {
+        Workload::of(provider, self.accounts.as_deref())
     }
 }
 

@@ -3,6 +3,9 @@
 //!
 //! <https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use herald_core::provider::Provider;
 use herald_core::secret::SecretText;
 use url::Url;
@@ -10,6 +13,7 @@ use url::Url;
 use super::environment::{self, Azure};
 use super::exchange::{Exchange, bearer};
 use super::kept::Minted;
+use super::workload::Workload;
 use super::{ObtainError, misconfigured, oauth, secret};
 use crate::egress::Transport;
 
@@ -22,19 +26,27 @@ pub(super) const DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798/.default";
 /// The public cloud, where neither the Secret nor the environment names another.
 const AUTHORITY: &str = "https://login.microsoftonline.com/";
 
+/// Which client a ServiceAccount is, and of which tenant
+/// (<https://azure.github.io/azure-workload-identity/docs/topics/service-account-labels-and-annotations.html>).
+const CLIENT_ID: &str = "azure.workload.identity/client-id";
+const TENANT_ID: &str = "azure.workload.identity/tenant-id";
+/// What Entra calls itself in the tokens of clusters.
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+
 /// What a token of another issuer is called (RFC 7523).
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 const NOBODY: &str = "there is neither a `token` nor a client of Microsoft Entra: put `token` into the Provider's Secret, or \
-     `azureTenantID`, `azureClientID` and `azureClientSecret`; or start Herald with AZURE_TENANT_ID, AZURE_CLIENT_ID and \
+     `azureTenantID`, `azureClientID` and `azureClientSecret`; name a ServiceAccount of the cluster in \
+     `spec.serviceAccountName`; or start Herald with AZURE_TENANT_ID, AZURE_CLIENT_ID and \
      one of AZURE_FEDERATED_TOKEN_FILE and AZURE_CLIENT_SECRET. The metadata service of the machine is never asked, so a \
      managed identity needs a federated credential, as workload identities have";
 
 /// A client of Entra.
 struct Client<'a> {
     authority: Url,
-    tenant: &'a str,
-    id: &'a str,
+    tenant: Cow<'a, str>,
+    id: Cow<'a, str>,
     proof: Proof<'a>,
     /// What to look at when Entra refuses it.
     advice: &'static str,
@@ -47,9 +59,10 @@ enum Proof<'a> {
     Federated(SecretText),
 }
 
-/// A token for this scope: that of the Secret's client, or else of the environment's.
+/// A token for this scope: that of the Secret's client, or else of a ServiceAccount's, or else of the environment's.
 pub(super) async fn token<T: Transport>(
     exchange: &Exchange<'_, '_, T>,
+    workload: Option<&Workload<'_>>,
     azure: &Azure,
     scope: &str,
 ) -> Result<Minted, ObtainError> {
@@ -57,9 +70,11 @@ pub(super) async fn token<T: Transport>(
     if let Some(client) = of_secret(provider)? {
         return client.token(exchange, scope).await;
     }
-    let Some(client) = of_environment(exchange, azure).await? else {
-        return Err(misconfigured(NOBODY));
+    let client = match workload {
+        Some(workload) => Some(of_workload(exchange, workload, azure).await?),
+        None => of_environment(exchange, azure).await?,
     };
+    let client = client.ok_or_else(|| misconfigured(NOBODY))?;
     // No change of the Provider would mend it, so it is not waited for one.
     client.token(exchange, scope).await.map_err(|err| match err {
         ObtainError::Misconfigured(reason) => ObtainError::Later { reason, after: None },
@@ -89,11 +104,38 @@ fn of_secret(provider: &Provider) -> Result<Option<Client<'_>>, ObtainError> {
     })?;
     Ok(Some(Client {
         authority,
-        tenant,
-        id,
+        tenant: tenant.into(),
+        id: id.into(),
         proof: Proof::Secret(value),
         advice: "check `azureTenantID`, `azureClientID` and `azureClientSecret` in the Secret",
     }))
+}
+
+/// The client that a ServiceAccount is annotated with. The cloud is the operator's to name.
+async fn of_workload<T: Transport>(
+    exchange: &Exchange<'_, '_, T>,
+    workload: &Workload<'_>,
+    azure: &Azure,
+) -> Result<Client<'static>, ObtainError> {
+    let annotations = workload.annotations(exchange.deadline).await?;
+    let [tenant, id] = [TENANT_ID, CLIENT_ID].map(|key| annotation(&annotations, key));
+    let tenant = tenant.map_err(|what| workload.wrong(&what))?;
+    let id = id.map_err(|what| workload.wrong(&what))?;
+    Ok(Client {
+        authority: authority_of(azure)?,
+        tenant: tenant.into(),
+        id: id.into(),
+        proof: Proof::Federated(workload.token(exchange, AUDIENCE).await?),
+        advice: "check the annotations azure.workload.identity/tenant-id and azure.workload.identity/client-id of the \
+                 ServiceAccount, and that the client has a federated credential for it",
+    })
+}
+
+fn annotation(annotations: &BTreeMap<String, String>, key: &str) -> Result<String, String> {
+    let value = annotations.get(key).map(|value| value.trim()).filter(|value| !value.is_empty());
+    value.map(str::to_owned).ok_or_else(|| {
+        format!("has no annotation {key}: add it, or put credentials into the Provider's Secret")
+    })
 }
 
 /// The client of Herald's operator; none when there is none.
@@ -106,12 +148,7 @@ async fn of_environment<'a, T: Transport>(
         return Ok(None);
     }
     environment::check_trust(exchange.provider())?;
-    let authority = azure.authority.as_deref().unwrap_or(AUTHORITY);
-    let authority = self::authority(authority).ok_or_else(|| ObtainError::Later {
-        reason: "AZURE_AUTHORITY_HOST is no URL such as https://login.microsoftonline.com/"
-            .to_owned(),
-        after: None,
-    })?;
+    let authority = authority_of(azure)?;
     // In the order of Azure's own libraries.
     let (proof, advice) = match (&azure.secret, &azure.token_file) {
         (Some(value), _) => {
@@ -129,7 +166,17 @@ async fn of_environment<'a, T: Transport>(
         }
         (None, None) => return Ok(None),
     };
-    Ok(Some(Client { authority, tenant, id, proof, advice }))
+    Ok(Some(Client { authority, tenant: tenant.into(), id: id.into(), proof, advice }))
+}
+
+/// Where clients sign in that the Secret does not name.
+fn authority_of(azure: &Azure) -> Result<Url, ObtainError> {
+    let text = azure.authority.as_deref().unwrap_or(AUTHORITY);
+    authority(text).ok_or_else(|| ObtainError::Later {
+        reason: "AZURE_AUTHORITY_HOST is no URL such as https://login.microsoftonline.com/"
+            .to_owned(),
+        after: None,
+    })
 }
 
 /// Where clients sign in. Some write it without its scheme.
@@ -145,7 +192,7 @@ impl Client<'_> {
     fn url(&self) -> Url {
         let mut url = self.authority.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend([self.tenant, "oauth2", "v2.0", "token"]);
+            path.pop_if_empty().extend([&*self.tenant, "oauth2", "v2.0", "token"]);
         }
         url
     }
@@ -156,7 +203,7 @@ impl Client<'_> {
         scope: &str,
     ) -> Result<Minted, ObtainError> {
         let mut form =
-            vec![("grant_type", "client_credentials"), ("client_id", self.id), ("scope", scope)];
+            vec![("grant_type", "client_credentials"), ("client_id", &*self.id), ("scope", scope)];
         match &self.proof {
             Proof::Secret(secret) => form.push(("client_secret", secret)),
             Proof::Federated(token) => {

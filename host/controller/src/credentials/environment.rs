@@ -9,6 +9,7 @@ use herald_core::provider::Provider;
 use herald_core::secret::SecretText;
 use tokio::io::AsyncReadExt as _;
 
+use super::google::GkeCluster;
 use super::{ObtainError, misconfigured};
 
 /// The longest file that is read. A token has some thousand bytes, a key file as well.
@@ -20,6 +21,8 @@ pub struct Environment {
     pub(super) azure: Azure,
     /// `GOOGLE_APPLICATION_CREDENTIALS`.
     pub(super) google: Option<PathBuf>,
+    /// The cluster that ServiceAccounts are of.
+    pub(super) gke: Option<GkeCluster>,
 }
 
 /// The variables of Azure's own libraries
@@ -55,7 +58,14 @@ impl Environment {
                 authority: get("AZURE_AUTHORITY_HOST"),
             },
             google: get("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from),
+            gke: None,
         }
+    }
+
+    /// The same in this cluster of GKE, whose ServiceAccounts Google knows.
+    #[must_use]
+    pub fn in_gke(self, cluster: Option<GkeCluster>) -> Self {
+        Self { gke: cluster, ..self }
     }
 
     /// What modules are told of it; nothing of an identity itself.

@@ -14,6 +14,7 @@ use url::Url;
 use super::environment::Azure;
 use super::exchange::{Exchange, authorization};
 use super::kept::Minted;
+use super::workload::Workload;
 use super::{ObtainError, azure, misconfigured};
 use crate::egress::{Transport, sign};
 
@@ -30,14 +31,19 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// A signature for a connection string, or else a token for an identity.
 pub(super) async fn token<T: Transport>(
     exchange: &Exchange<'_, '_, T>,
+    workload: Option<&Workload<'_>>,
     azure: &Azure,
 ) -> Result<Minted, ObtainError> {
     match connection(exchange.provider())? {
+        // As with Flux: of two ways to be let in, one is a mistake.
+        Some(_) if exchange.provider().service_account.is_some() => Err(misconfigured(
+            "`spec.serviceAccountName` and a connection string are two ways to be let in: keep one of them",
+        )),
         Some(hub) => {
             let ends = exchange.now().saturating_add(LIFE).unwrap_or(exchange.now());
             signature(&hub, ends)
         }
-        None => azure::token(exchange, azure, azure::EVENT_HUBS).await,
+        None => azure::token(exchange, workload, azure, azure::EVENT_HUBS).await,
     }
 }
 

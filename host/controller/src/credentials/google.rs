@@ -3,9 +3,10 @@
 //!
 //! It knows key files and the exchange of a service account
 //! (<https://developers.google.com/identity/protocols/oauth2/service-account#httprest>); that of accounts elsewhere,
-//! [`external`] knows.
+//! [`external`] knows, and that of a cluster's ServiceAccounts [`workload`].
 
 mod external;
+mod workload;
 
 use herald_core::secret::SecretText;
 use jiff::{SignedDuration, Timestamp};
@@ -13,13 +14,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::environment;
+use super::environment::{self, Environment};
 use super::exchange::{Exchange, bearer};
 use super::jwt::SigningKey;
 use super::kept::Minted;
+use super::workload::Workload;
 use super::{ObtainError, misconfigured, oauth, secret};
 use crate::egress::Transport;
 use external::ExternalAccount;
+pub use workload::{GkeCluster, ParseGkeClusterError};
 
 /// What tokens are good for.
 const SCOPE: &str = "https://www.googleapis.com/auth/pubsub";
@@ -36,8 +39,8 @@ const LIFE: SignedDuration = SignedDuration::from_mins(50);
 const IN_SECRET: &str = "`token` in the Secret";
 const VARIABLE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 
-const NOBODY: &str = "there is no key of a Google service account: put the whole JSON file into the Provider's Secret under `token`, or \
-     start Herald with GOOGLE_APPLICATION_CREDENTIALS naming such a file, or that of an external account with a token \
+const NOBODY: &str = "there is no key of a Google service account: put the whole JSON file into the Provider's Secret under `token`, \
+     name a ServiceAccount of the cluster in `spec.serviceAccountName`, or start Herald with GOOGLE_APPLICATION_CREDENTIALS naming such a file, or that of an external account with a token \
      from a file (workload identity federation). The metadata server of GKE and Compute Engine is never asked";
 
 /// A file as Google gives it out.
@@ -59,10 +62,11 @@ struct ServiceAccount {
     token_uri: Option<String>,
 }
 
-/// A token for the account of the Secret, or else of the environment.
+/// A token for the account of the Secret, or else for a ServiceAccount of the cluster, or else for the environment's.
 pub(super) async fn token<T: Transport>(
     exchange: &Exchange<'_, '_, T>,
-    environment: Option<&std::path::Path>,
+    workload: Option<&Workload<'_>>,
+    environment: &Environment,
 ) -> Result<Minted, ObtainError> {
     if let Some(text) = secret(exchange.provider(), "token") {
         return match read(text, IN_SECRET)? {
@@ -75,7 +79,10 @@ pub(super) async fn token<T: Transport>(
             KeyFile::Other => Err(other(IN_SECRET)),
         };
     }
-    let Some(path) = environment else { return Err(misconfigured(NOBODY)) };
+    if let Some(workload) = workload {
+        return workload::token(exchange, workload, environment.gke.as_ref()).await;
+    }
+    let Some(path) = &environment.google else { return Err(misconfigured(NOBODY)) };
     environment::check_trust(exchange.provider())?;
     let of_operator = async {
         let text = environment::read(VARIABLE, path).await?;

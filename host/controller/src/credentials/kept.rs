@@ -51,7 +51,11 @@ impl Key {
 
 /// All that are kept.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<HashMap<Key, Arc<Slot>>>);
+pub(super) struct Kept {
+    slots: Mutex<HashMap<Key, Arc<Slot>>>,
+    /// How many had to go for others since somebody asked.
+    evicted: AtomicU64,
+}
 
 /// One credential of one Provider.
 struct Slot {
@@ -141,7 +145,7 @@ impl Kept {
 
     /// Drops it, unless it is too young for that or another one has taken its place. Whether the next may be better.
     pub(super) async fn forget(&self, key: &Key, refused: &Arc<Minted>, now: Timestamp) -> bool {
-        let slot = self.0.lock().expect("no holder of this lock panics").get(key).cloned();
+        let slot = self.slots.lock().expect("no holder of this lock panics").get(key).cloned();
         let Some(slot) = slot else { return true };
         let mut state = slot.state.lock().await;
         match &state.held {
@@ -156,12 +160,19 @@ impl Kept {
         }
     }
 
+    /// How many there are, and how many had to go for others since this was asked last.
+    pub(super) fn numbers(&self) -> (usize, u64) {
+        let n_kept = self.slots.lock().expect("no holder of this lock panics").len();
+        (n_kept, self.evicted.swap(0, Ordering::AcqRel))
+    }
+
     fn slot(&self, key: &Key, generation: u64) -> Arc<Slot> {
-        let mut slots = self.0.lock().expect("no holder of this lock panics");
+        let mut slots = self.slots.lock().expect("no holder of this lock panics");
         if let Some(slot) = slots.get(key).filter(|slot| slot.generation == generation) {
             return Arc::clone(slot);
         }
         if slots.len() >= MAX_KEPT {
+            self.evicted.fetch_add(slots.len() as u64, Ordering::AcqRel);
             slots.clear();
         }
         let slot = Arc::new(Slot {

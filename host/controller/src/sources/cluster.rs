@@ -4,6 +4,7 @@
 //! what is done with a catalog, what a module is, or how deliveries are made: it asks a [`Judge`], and is told as an
 //! [`Observer`].
 
+mod accounts;
 mod budget;
 mod connection;
 pub mod crds;
@@ -15,6 +16,7 @@ mod follow;
 mod labels;
 mod lease;
 mod mirror;
+mod provider_modules;
 mod secrets;
 mod seen;
 mod status;
@@ -28,19 +30,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use herald_core::alert::Alert;
 use herald_core::provider::Provider;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use self::accounts::Accounts;
 use self::budget::Budget;
 use self::deliveries::Deliveries;
 use self::follow::{Given, Statuses};
 use crate::catalog::{CatalogStore, LabelReader, ProviderKey};
 use crate::notices::Observer;
+use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::report;
 pub use connection::{ConnectError, ConnectSettings, Connection, Scope};
 pub use lease::LeaseSettings;
+pub use provider_modules::Installer;
 pub use survey::{Survey, SurveyError, survey};
 
 /// How statuses are paced, whatever else may be asked of the API server: so many a second, and so many at once.
@@ -60,10 +66,19 @@ pub struct Settings {
     pub connect: ConnectSettings,
     /// How it is decided which of several processes writes; without it, this one does.
     pub lease: Option<LeaseSettings>,
+    /// Whose identities Providers may use; without it none's.
+    pub identities: Option<IdentitySettings>,
     /// The most requests for single objects a second.
     pub requests_per_second: f64,
     /// The most of them at once.
     pub requests_at_once: f64,
+}
+
+/// Whose identities Providers may use, beside that of the ServiceAccount that they name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdentitySettings {
+    /// The ServiceAccount of Providers that name none.
+    pub default_name: Option<String>,
 }
 
 /// What is asked of those who know modules.
@@ -76,6 +91,9 @@ pub trait Judge: Send + Sync + 'static {
 
     /// The digest of the module of a type.
     fn revision(&self, kind: &str) -> Option<String>;
+
+    /// What of an Alert makes no sense for what the module of this type is for.
+    fn misfits(&self, alert: &Alert, kind: &str) -> Vec<String>;
 
     /// Tells of every change of a module.
     fn changes(&self) -> watch::Receiver<u64>;
@@ -120,6 +138,7 @@ pub struct Cluster {
     connection: Connection,
     lease: Option<LeaseSettings>,
     budget: Arc<Budget>,
+    accounts: Option<Accounts>,
     catalog: Arc<CatalogStore>,
     demands: mpsc::UnboundedReceiver<ProviderKey>,
     judge: Arc<dyn Judge>,
@@ -142,10 +161,15 @@ impl Cluster {
         let (catalog, demands) = CatalogStore::on_demand();
         let catalog = Arc::new(catalog);
         let (news, news_to_write) = mpsc::channel(events::WAITING);
+        let budget = Arc::new(Budget::new(settings.requests_per_second, settings.requests_at_once));
+        let accounts = settings.identities.clone().map(|identities| {
+            Accounts::new(connection.clone(), Arc::clone(&budget), identities.default_name)
+        });
         let cluster = Self {
             connection,
             lease: settings.lease,
-            budget: Arc::new(Budget::new(settings.requests_per_second, settings.requests_at_once)),
+            budget,
+            accounts,
             catalog: Arc::clone(&catalog),
             demands,
             deliveries: Arc::new(Deliveries::new(
@@ -173,6 +197,12 @@ impl Cluster {
         Arc::new(labels::Labels::new(self.connection.clone(), Arc::clone(&self.budget)))
     }
 
+    /// Speaks for ServiceAccounts; none where Providers may not use them.
+    #[must_use]
+    pub fn accounts(&self) -> Option<Arc<dyn ServiceAccounts>> {
+        self.accounts.clone().map(|accounts| Arc::new(accounts) as Arc<dyn ServiceAccounts>)
+    }
+
     /// How it goes, and every change of that.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<State> {
@@ -180,12 +210,23 @@ impl Cluster {
     }
 
     /// Follows the cluster until `ending`, and then gives back what others wait for.
-    pub async fn follow(self, counts: Arc<dyn Counts>, ending: CancellationToken) {
+    pub async fn follow(
+        self,
+        counts: Arc<dyn Counts>,
+        installer: Arc<dyn Installer>,
+        ending: CancellationToken,
+    ) {
         let (desired, statuses_to_write) = mpsc::unbounded_channel();
         let (written, written_back) = mpsc::unbounded_channel();
         let (leading, is_leading) = watch::channel(false);
         let (probed, last_probe) = watch::channel(None);
-        let statuses = Statuses::new(self.connection.clone(), desired, self.news, counts);
+        let statuses = Statuses::new(
+            self.connection.clone(),
+            desired,
+            self.news,
+            counts,
+            Arc::clone(&self.judge),
+        );
         let budget = |per_second, at_once| Arc::new(Budget::new(per_second, at_once));
         let writing = tokio::spawn(writer::write(
             self.connection.clone(),
@@ -200,12 +241,19 @@ impl Cluster {
         ));
         let probing = tokio::spawn(probe(self.connection.clone(), probed));
         let showing = tokio::spawn(show_leading(is_leading.clone(), self.state.clone()));
+        let installing = tokio::spawn(provider_modules::follow(
+            self.connection.client.clone(),
+            installer,
+            is_leading.clone(),
+            ending.clone(),
+        ));
         let given = Given {
             connection: self.connection.clone(),
             budget: self.budget,
             catalog: self.catalog,
             demands: self.demands,
             judge: self.judge,
+            accounts: self.accounts,
             statuses,
             deliveries: self.deliveries,
             leading: is_leading,
@@ -224,7 +272,7 @@ impl Cluster {
                 following.await;
             }
         }
-        for task in [writing, recording, probing, showing] {
+        for task in [writing, recording, probing, showing, installing] {
             task.abort();
         }
     }

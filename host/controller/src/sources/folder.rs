@@ -16,10 +16,10 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use self::scan::{Found, Stamp};
-use super::assemble::assemble;
+use super::assemble::{Identities, assemble};
 use super::manifest::Objects;
 use super::read::{self, FileContent};
-pub use super::{Loaded, Mistake};
+pub use super::{Loaded, Mistake, ModuleWanted};
 
 /// A folder and what was read from it.
 pub struct Folder {
@@ -27,6 +27,7 @@ pub struct Folder {
     files: BTreeMap<String, KnownFile>,
     /// What could not be listed or opened.
     unreadable: Vec<Mistake>,
+    identities: Identities,
 }
 
 /// Why a folder cannot be a source.
@@ -63,7 +64,7 @@ pub fn from_texts(files: &[(&str, &str)]) -> Loaded {
     let contents: Vec<FileContent> =
         files.iter().map(|(name, text)| read::read(name, text)).collect();
     let mistakes = contents.iter().flat_map(|content| content.mistakes.clone()).collect();
-    assemble(contents.iter().map(|content| &content.objects), mistakes)
+    assemble(contents.iter().map(|content| &content.objects), Identities::None, mistakes)
 }
 
 impl Folder {
@@ -73,9 +74,26 @@ impl Folder {
     ///
     /// When there is no such folder or it cannot be listed.
     pub fn read(dir: &Path) -> Result<(Self, Loaded), FolderError> {
+        Self::read_with(dir, Identities::None)
+    }
+
+    /// The same for manifests that are meant for a cluster, and not to be worked with from here.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such folder or it cannot be listed.
+    pub fn read_for_a_cluster(dir: &Path) -> Result<(Self, Loaded), FolderError> {
+        Self::read_with(dir, Identities::On)
+    }
+
+    fn read_with(dir: &Path, identities: Identities) -> Result<(Self, Loaded), FolderError> {
         fs::read_dir(dir).map_err(|source| FolderError::List { dir: dir.to_owned(), source })?;
-        let mut folder =
-            Self { dir: dir.to_owned(), files: BTreeMap::new(), unreadable: Vec::new() };
+        let mut folder = Self {
+            dir: dir.to_owned(),
+            files: BTreeMap::new(),
+            unreadable: Vec::new(),
+            identities,
+        };
         folder.refresh();
         let loaded = folder.load();
         Ok((folder, loaded))
@@ -97,7 +115,7 @@ impl Folder {
     fn load(&self) -> Loaded {
         let mistakes = self.files.values().flat_map(|file| file.mistakes.iter());
         let mistakes = mistakes.chain(&self.unreadable).cloned().collect();
-        assemble(self.files.values().map(|file| &file.objects), mistakes)
+        assemble(self.files.values().map(|file| &file.objects), self.identities, mistakes)
     }
 
     /// Brings `files` up to date and says whether anything is different.

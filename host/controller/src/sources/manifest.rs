@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use herald_core::alert::Alert;
 use herald_core::object_json::ObjectJson;
+use herald_core::provider::Fallback;
 use herald_core::secret::{SecretBytes, SecretText};
 use uuid::Uuid;
 
 use super::Mistake;
+use super::cluster::crds::ProviderModuleSpec;
 
 /// What names an object among all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ObjectId {
-    /// `Provider`, `Alert` or `Secret`.
+    /// `Provider`, `Alert`, `Secret` or `ProviderModule`.
     pub(crate) kind: &'static str,
     /// Its namespace.
     pub(crate) namespace: String,
@@ -58,6 +60,8 @@ pub(crate) struct ProviderObject {
     pub(crate) timeout: Duration,
     /// The annotation `herald.dev/concurrency`.
     pub(crate) concurrency: Option<u8>,
+    /// The annotation `herald.dev/fallback`.
+    pub(crate) fallback: Option<Fallback>,
     /// `spec.suspend`.
     pub(crate) suspend: bool,
     /// `spec.secretRef.name`.
@@ -66,6 +70,8 @@ pub(crate) struct ProviderObject {
     pub(crate) cert_secret: Option<String>,
     /// `spec.proxySecretRef.name`.
     pub(crate) proxy_secret: Option<String>,
+    /// `spec.serviceAccountName`, unless it is empty.
+    pub(crate) service_account: Option<String>,
     /// `spec.commitStatusExpr`, known to compile.
     pub(crate) commit_status_expr: Option<String>,
     /// `spec.config`, an object.
@@ -106,6 +112,26 @@ pub(crate) struct SecretValue {
     pub(crate) text: Result<SecretText, SecretBytes>,
 }
 
+/// A ProviderModule.
+pub(crate) struct ModuleObject {
+    /// Its name.
+    pub(crate) id: ObjectId,
+    /// Where it was written.
+    pub(crate) origin: Origin,
+    /// What it asks for.
+    pub(crate) spec: Box<ProviderModuleSpec>,
+}
+
+/// A ConfigMap, of which only a module is ever looked at.
+pub(crate) struct ConfigMapObject {
+    /// Its namespace.
+    pub(crate) namespace: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its `binaryData`, in base64.
+    pub(crate) binary: BTreeMap<String, String>,
+}
+
 /// Any other object: only `matchLabels` asks for it.
 pub(crate) struct LabelledObject {
     /// Its kind.
@@ -127,6 +153,10 @@ pub(crate) struct Objects {
     pub(crate) alerts: Vec<AlertObject>,
     /// The Secrets in the order of the text.
     pub(crate) secrets: Vec<SecretObject>,
+    /// The ProviderModules in the order of the text.
+    pub(crate) modules: Vec<ModuleObject>,
+    /// The ConfigMaps with binary data.
+    pub(crate) config_maps: Vec<ConfigMapObject>,
     /// Everything else.
     pub(crate) labelled: Vec<LabelledObject>,
 }
@@ -206,6 +236,16 @@ impl Declared for ProviderObject {
 }
 
 impl Declared for AlertObject {
+    fn id(&self) -> &ObjectId {
+        &self.id
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl Declared for ModuleObject {
     fn id(&self) -> &ObjectId {
         &self.id
     }

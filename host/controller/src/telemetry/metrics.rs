@@ -17,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::peer::{EventRequest, InFlight, PeerMetrics};
+use super::tokens::{TokenMetrics, TokenRequest};
 
 /// Every outcome of a posted event, so that each counter is there before it counts.
 const EVENT_OUTCOMES: [&str; 5] = ["accepted", "duplicate", "invalid", "too_large", "unavailable"];
@@ -39,6 +40,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     peer: PeerMetrics,
+    tokens: TokenMetrics,
     types: RwLock<HashSet<Arc<str>>>,
     events: Family<ByOutcome, Counter>,
     accept_seconds: Histogram,
@@ -118,6 +120,7 @@ impl Metrics {
         let mut inner = Inner {
             registry: Registry::with_prefix("herald"),
             peer: PeerMetrics::new(),
+            tokens: TokenMetrics::default(),
             types: RwLock::default(),
             events: Family::default(),
             accept_seconds: Histogram::new(ACCEPT_BUCKETS),
@@ -141,6 +144,7 @@ impl Metrics {
             volume_free_bytes: Gauge::default(),
         };
         inner.register(version);
+        inner.tokens.register(inner.peer.registry_mut());
         let metrics = Metrics(Arc::new(inner));
         // A rate over a counter that appears with its first failure misses that failure.
         for outcome in EVENT_OUTCOMES {
@@ -214,6 +218,16 @@ impl Metrics {
     /// Measures one answer of the listener of events.
     pub fn event_answered(&self, request: &EventRequest<'_>) {
         self.0.peer.answered(request);
+    }
+
+    /// Counts one request for a credential of this Provider.
+    pub fn token_requested(&self, namespace: &str, name: &str, request: TokenRequest) {
+        self.0.tokens.requested(namespace, name, request);
+    }
+
+    /// Shows how many credentials are kept, and counts those that had to go for others.
+    pub fn tokens_kept(&self, n_kept: usize, n_evicted: u64) {
+        self.0.tokens.kept(n_kept, n_evicted);
     }
 
     /// Shows how many Providers get nothing because their receiver fails, and how many are being probed.
@@ -366,7 +380,7 @@ impl Inner {
     }
 }
 
-fn saturate(n: usize) -> i64 {
+pub(super) fn saturate(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 

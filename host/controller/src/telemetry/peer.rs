@@ -92,6 +92,11 @@ impl PeerMetrics {
         &self.registry
     }
 
+    /// Where others name what the peer has as well.
+    pub(super) fn registry_mut(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
     /// A request is being answered, as long as what is returned lives.
     pub(super) fn in_flight(&self) -> InFlight {
         let gauge = self.in_flight.get_or_create(&ByHandler { service: "", handler: "/" }).clone();

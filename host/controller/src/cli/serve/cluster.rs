@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
 use crate::cli::duration;
-use crate::sources::cluster::{ConnectSettings, LeaseSettings, Scope, Settings};
+use crate::sources::cluster::{ConnectSettings, IdentitySettings, LeaseSettings, Scope, Settings};
 
 /// How a cluster is followed; without effect with --config-dir.
 #[derive(Debug, Args)]
@@ -47,7 +47,10 @@ pub(super) struct ClusterFlags {
 
 impl ClusterFlags {
     /// The settings, unless they contradict each other.
-    pub(super) fn into_settings(self) -> Result<Settings, String> {
+    pub(super) fn into_settings(
+        self,
+        identities: Option<IdentitySettings>,
+    ) -> Result<Settings, String> {
         let lease = LeaseSettings {
             duration: self.leader_election_lease_duration,
             renew_deadline: self.leader_election_renew_deadline,
@@ -69,6 +72,7 @@ impl ClusterFlags {
                 scope,
             },
             lease: self.enable_leader_election.then_some(lease),
+            identities,
             requests_per_second: self.kube_api_qps,
             requests_at_once: f64::from(self.kube_api_burst),
         })

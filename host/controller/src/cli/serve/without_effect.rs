@@ -22,37 +22,29 @@ pub(super) struct WithoutEffect {
     /// The same.
     #[arg(long, value_name = "DURATION", hide = true)]
     max_retry_delay: Option<String>,
-    /// There are no gates.
-    #[arg(long, value_name = "GATES", hide = true)]
-    feature_gates: Option<String>,
     /// Tokens are kept for each Provider as long as they are good.
     #[arg(long, value_name = "NUMBER", hide = true)]
     token_cache_max_size: Option<String>,
     /// The same.
     #[arg(long, value_name = "DURATION", hide = true)]
     token_cache_max_duration: Option<String>,
-    /// A Provider without `spec.serviceAccountName` uses no identity of the cluster.
-    #[arg(long, value_name = "NAME", hide = true)]
-    default_service_account: Option<String>,
 }
 
 impl WithoutEffect {
     /// The names of those that were given.
-    pub(super) fn given(&self) -> Vec<&'static str> {
+    pub(super) fn given(&self) -> Vec<String> {
         [
             ("--receiverAddr", &self.receiver_addr),
             ("--concurrent", &self.concurrent),
             ("--watch-configs-label-selector", &self.watch_configs_label_selector),
             ("--min-retry-delay", &self.min_retry_delay),
             ("--max-retry-delay", &self.max_retry_delay),
-            ("--feature-gates", &self.feature_gates),
             ("--token-cache-max-size", &self.token_cache_max_size),
             ("--token-cache-max-duration", &self.token_cache_max_duration),
-            ("--default-service-account", &self.default_service_account),
         ]
         .into_iter()
         .filter(|(_, value)| value.is_some())
-        .map(|(name, _)| name)
+        .map(|(name, _)| name.to_owned())
         .collect()
     }
 }

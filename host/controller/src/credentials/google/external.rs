@@ -11,6 +11,7 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{SCOPE, VARIABLE, endpoint};
 use crate::credentials::exchange::{self, Exchange, bearer, not_an_answer, with_token};
@@ -64,10 +65,17 @@ impl ExternalAccount {
         };
         let subject = self.subject(path).await?;
         exchange.mask().hide(&subject);
-        let granted = self.exchanged(exchange, &subject).await?;
-        let granted = match &self.service_account_impersonation_url {
+        let url = endpoint(&self.token_url, "token_url", VARIABLE)?;
+        let spoken_for = self.service_account_impersonation_url.as_deref();
+        let is_direct = spoken_for.is_none();
+        let kind = &self.subject_token_type;
+        let granted = exchanged(exchange, url, &self.audience, &subject, kind, is_direct).await?;
+        let granted = match spoken_for {
             None => granted,
-            Some(url) => impersonated(exchange, &granted.token, url).await?,
+            Some(url) => {
+                let url = endpoint(url, "service_account_impersonation_url", VARIABLE)?;
+                impersonated(exchange, &granted.token, url).await?
+            }
         };
         bearer(granted.token, granted.ends)
     }
@@ -87,34 +95,36 @@ impl ExternalAccount {
             after: None,
         })
     }
+}
 
-    async fn exchanged<T: Transport>(
-        &self,
-        exchange: &Exchange<'_, '_, T>,
-        subject: &SecretText,
-    ) -> Result<Granted, ObtainError> {
-        let url = endpoint(&self.token_url, "token_url", VARIABLE)?;
-        let is_direct = self.service_account_impersonation_url.is_none();
-        let form = [
-            ("audience", self.audience.as_str()),
-            ("grant_type", GRANT),
-            ("requested_token_type", ACCESS_TOKEN),
-            ("scope", if is_direct { SCOPE } else { TO_IMPERSONATE }),
-            ("subject_token", subject.expose()),
-            ("subject_token_type", &self.subject_token_type),
-        ];
-        let advice = "check the workload identity pool and its provider, and that they trust whoever issued the token";
-        oauth::grant(exchange, url, &form, advice).await
-    }
+/// Google's token for one of another issuer, which it trusts for this audience; a direct one is for messages and nothing
+/// else.
+pub(super) async fn exchanged<T: Transport>(
+    exchange: &Exchange<'_, '_, T>,
+    url: Url,
+    audience: &str,
+    subject: &SecretText,
+    subject_type: &str,
+    is_direct: bool,
+) -> Result<Granted, ObtainError> {
+    let form = [
+        ("audience", audience),
+        ("grant_type", GRANT),
+        ("requested_token_type", ACCESS_TOKEN),
+        ("scope", if is_direct { SCOPE } else { TO_IMPERSONATE }),
+        ("subject_token", subject.expose()),
+        ("subject_token_type", subject_type),
+    ];
+    let advice = "check the workload identity pool and its provider, and that they trust whoever issued the token";
+    oauth::grant(exchange, url, &form, advice).await
 }
 
 /// A token of the service account that the first token may speak for.
-async fn impersonated<T: Transport>(
+pub(super) async fn impersonated<T: Transport>(
     exchange: &Exchange<'_, '_, T>,
     token: &SecretText,
-    url: &str,
+    url: Url,
 ) -> Result<Granted, ObtainError> {
-    let url = endpoint(url, "service_account_impersonation_url", VARIABLE)?;
     let service = exchange::host(&url);
     let headers = with_token(token, &[(CONTENT_TYPE, "application/json")])?;
     let body = json!({"scope": [SCOPE], "lifetime": LIFE}).to_string();

@@ -129,3 +129,13 @@ async fn from_file(path: &PathBuf) -> Result<Config, kube::config::KubeconfigErr
     let kubeconfig = Kubeconfig::read_from(path)?;
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
 }
+
+#[cfg(test)]
+impl Connection {
+    /// A way that leads nowhere, for tests that send nothing.
+    pub(super) fn to_nowhere() -> Self {
+        let nowhere = "http://127.0.0.1:1".parse().expect("that is a URL");
+        let client = Client::try_from(Config::new(nowhere)).expect("it needs no files");
+        Self { client, namespace: "herald".to_owned(), scope: Scope::Cluster }
+    }
+}

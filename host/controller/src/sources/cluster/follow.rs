@@ -2,25 +2,28 @@
 //!
 //! It knows what is to be done and when. How things are watched, read, checked and written is in other files.
 
+mod checks;
+mod lists;
 mod reading;
 mod statuses;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, watcher as watch_objects};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use self::checks::{Checked, Checks};
+use self::lists::Lists;
 use self::reading::Reading;
 pub(super) use self::statuses::Statuses;
+use super::accounts::Accounts;
 use super::budget::Budget;
 use super::connection::Connection;
 use super::crds::{AlertStatus, ProviderStatus};
@@ -31,17 +34,16 @@ use super::seen::Seen;
 use super::verdict::Verdict;
 use super::watches::{self, PAGE, Told, WATCH_SECONDS, Watched};
 use super::writer::Written;
-use super::{Judge, Judgement, State};
+use super::{Judge, State};
 use crate::catalog::{CatalogStore, ProviderKey as Key};
+use crate::sources::assemble::Identities;
 
 /// How many objects may wait to be looked at. A list is read no faster than that.
 const INBOX: usize = 256;
-/// How many modules are asked at the same time.
-const MAX_CHECKS: usize = 4;
 /// A catalog is put together at most in this part of the time.
 const SHARE_OF_TIME: u32 = 10;
-/// How long what cannot be seen may be so before it is told: a watch that ends is begun anew meanwhile.
-const GRACE: Duration = Duration::from_secs(3);
+/// How often Providers are looked at again that lack the identity of a ServiceAccount, as nobody watches those.
+const ACCOUNTS_AGAIN: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Something that was seen.
@@ -58,6 +60,7 @@ pub(super) struct Given {
     pub(super) catalog: Arc<CatalogStore>,
     pub(super) demands: mpsc::UnboundedReceiver<Key>,
     pub(super) judge: Arc<dyn Judge>,
+    pub(super) accounts: Option<Accounts>,
     pub(super) statuses: Statuses,
     pub(super) deliveries: Arc<Deliveries>,
     pub(super) leading: watch::Receiver<bool>,
@@ -65,8 +68,6 @@ pub(super) struct Given {
     pub(super) probed: watch::Receiver<Option<String>>,
     pub(super) state: watch::Sender<State>,
 }
-
-type Checked = (Key, Arc<herald_core::provider::Provider>, Verdict);
 
 struct Follower {
     connection: Connection,
@@ -78,17 +79,11 @@ struct Follower {
     deliveries: Arc<Deliveries>,
     state: watch::Sender<State>,
     probed: watch::Receiver<Option<String>>,
-    /// What was seen of each list that has begun and not ended.
-    listing: BTreeMap<Watched, BTreeSet<Key>>,
-    /// The lists that have ended once.
-    listed: BTreeSet<Watched>,
-    failing: BTreeMap<Watched, (Instant, String)>,
-    to_check: BTreeSet<Key>,
-    /// Tasks of their own: a check holds what making a catalog may wait for, so it must go on meanwhile.
-    checks: FuturesUnordered<JoinHandle<Checked>>,
+    lists: Lists,
+    checks: Checks,
+    accounts_again: Instant,
     publish_at: Option<Instant>,
     published: Option<(Instant, Duration)>,
-    warned: BTreeSet<Watched>,
 }
 
 /// Follows the cluster until the end.
@@ -96,24 +91,22 @@ pub(super) async fn follow(given: Given, ending: CancellationToken) {
     let Given { mut demands, mut leading, mut written, .. } = given;
     let mut modules = given.judge.changes();
     let mut inbox = watch_all(&given.connection);
+    let identities = if given.accounts.is_some() { Identities::On } else { Identities::Off };
     let mut follower = Follower {
+        checks: Checks::new(Arc::clone(&given.judge), given.accounts),
         reading: Reading::new(given.connection.clone(), given.budget),
         connection: given.connection,
         catalog: given.catalog,
         judge: given.judge,
-        mirror: Mirror::default(),
+        mirror: Mirror::new(identities),
         statuses: given.statuses,
         deliveries: given.deliveries,
         state: given.state,
         probed: given.probed,
-        listing: BTreeMap::new(),
-        listed: BTreeSet::new(),
-        failing: BTreeMap::new(),
-        to_check: BTreeSet::new(),
-        checks: FuturesUnordered::new(),
+        lists: Lists::default(),
+        accounts_again: Instant::now(),
         publish_at: None,
         published: None,
-        warned: BTreeSet::new(),
     };
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -132,15 +125,16 @@ pub(super) async fn follow(given: Given, ending: CancellationToken) {
                 follower.reading.ask_first(secrets);
             }
             Some((key, read)) = follower.reading.done.next() => follower.take_secret(key, read),
-            Some(Ok(checked)) = follower.checks.next() => follower.take_verdict(checked),
+            Some(Ok(checked)) = follower.checks.done.next() => follower.take_verdict(checked),
             Some(written) = written.recv() => follower.statuses.take_written(written),
             Ok(()) = leading.changed() => {
                 let is_leading = *leading.borrow_and_update();
                 follower.statuses.lead(is_leading, &follower.mirror);
             }
             Ok(()) = modules.changed() => {
-                let all = follower.mirror.providers.keys().cloned();
-                follower.to_check.extend(all);
+                follower.checks.want(follower.mirror.providers.keys().cloned());
+                // A module may be for something else now.
+                follower.statuses.alerts(&follower.mirror);
             }
             () = tokio::time::sleep_until(publish_at), if follower.publish_at.is_some() => {
                 follower.publish().await;
@@ -197,10 +191,10 @@ impl Follower {
 
     fn hear_provider(&mut self, told: Told<Seen<ProviderStatus>>) {
         match told {
-            Told::Begin => self.begin(Watched::Providers),
+            Told::Begin => self.lists.begin(Watched::Providers),
             Told::Put(seen) => {
                 let (key, meta) = (seen.key.clone(), seen.meta.clone());
-                self.saw(Watched::Providers, &key);
+                self.lists.saw(Watched::Providers, &key);
                 let is_asked_again = self.mirror.providers.get(&key).is_some_and(|entry| {
                     meta.requested_at.is_some() && entry.meta.requested_at != meta.requested_at
                 });
@@ -209,33 +203,33 @@ impl Follower {
                     if is_asked_again {
                         let secrets = self.mirror.secrets_of(&key).to_vec();
                         self.reading.ask_first(secrets);
-                    } else if self.listed.contains(&Watched::Providers) {
+                    } else if self.lists.is_listed(Watched::Providers) {
                         // Somebody has just made or changed it, and looks at what comes of that.
                         self.reading.ask_first(self.mirror.unread_of(&key));
                     }
-                    self.to_check.insert(key);
+                    self.statuses.outdated(&key);
+                    self.checks.want([key]);
                     self.changed();
                 }
             }
             Told::Gone(key) => self.remove_provider(&key),
             Told::End => {
-                for key in self.not_seen(Watched::Providers, |follower| {
-                    follower.mirror.providers.keys().cloned().collect()
-                }) {
+                let known = self.mirror.providers.keys();
+                for key in self.lists.not_seen(Watched::Providers, known) {
                     self.remove_provider(&key);
                 }
                 self.end(Watched::Providers);
             }
-            Told::Failing(reason) => self.fail(Watched::Providers, reason),
+            Told::Failing(reason) => self.lists.fail(Watched::Providers, reason, Instant::now()),
         }
     }
 
     fn hear_alert(&mut self, told: Told<Seen<AlertStatus>>) {
         match told {
-            Told::Begin => self.begin(Watched::Alerts),
+            Told::Begin => self.lists.begin(Watched::Alerts),
             Told::Put(seen) => {
                 let (key, meta) = (seen.key.clone(), seen.meta.clone());
-                self.saw(Watched::Alerts, &key);
+                self.lists.saw(Watched::Alerts, &key);
                 self.statuses.strip_finalizer(&self.connection, "Alert", &key, &meta);
                 if self.mirror.put_alert(seen) {
                     self.statuses.alert(&self.mirror, &key);
@@ -244,25 +238,23 @@ impl Follower {
             }
             Told::Gone(key) => self.remove_alert(&key),
             Told::End => {
-                for key in self.not_seen(Watched::Alerts, |follower| {
-                    follower.mirror.alerts.keys().cloned().collect()
-                }) {
+                for key in self.lists.not_seen(Watched::Alerts, self.mirror.alerts.keys()) {
                     self.remove_alert(&key);
                 }
                 self.end(Watched::Alerts);
             }
-            Told::Failing(reason) => self.fail(Watched::Alerts, reason),
+            Told::Failing(reason) => self.lists.fail(Watched::Alerts, reason, Instant::now()),
         }
     }
 
     fn hear_secret(&mut self, told: Told<SecretVersion>) {
         match told {
-            Told::Begin => self.begin(Watched::Secrets),
+            Told::Begin => self.lists.begin(Watched::Secrets),
             Told::Put(SecretVersion { key, version }) => {
                 if self.mirror.is_outdated(&key, Some(&version)) {
                     self.reading.ask_first(vec![key.clone()]);
                 }
-                self.saw(Watched::Secrets, &key);
+                self.lists.saw(Watched::Secrets, &key);
             }
             Told::Gone(key) => {
                 if self.mirror.is_outdated(&key, None) {
@@ -270,18 +262,19 @@ impl Follower {
                 }
             }
             Told::End => {
-                let listed = self.listing.get(&Watched::Secrets).cloned().unwrap_or_default();
                 // One that was not listed may have come since, so it is asked for.
-                self.reading.ask_first(self.mirror.gone_from(&listed));
+                if let Some(listed) = self.lists.seen(Watched::Secrets) {
+                    self.reading.ask_first(self.mirror.gone_from(listed));
+                }
                 self.end(Watched::Secrets);
             }
-            Told::Failing(reason) => self.fail(Watched::Secrets, reason),
+            Told::Failing(reason) => self.lists.fail(Watched::Secrets, reason, Instant::now()),
         }
     }
 
     fn remove_provider(&mut self, key: &Key) {
         self.mirror.remove_provider(key);
-        self.to_check.remove(key);
+        self.checks.forget(key);
         self.statuses.forget_provider(key);
         for alert in self.mirror.alerts_of(key) {
             self.statuses.alert(&self.mirror, &alert);
@@ -295,50 +288,21 @@ impl Follower {
         self.changed();
     }
 
-    fn begin(&mut self, watched: Watched) {
-        self.listing.insert(watched, BTreeSet::new());
-    }
-
-    fn saw(&mut self, watched: Watched, key: &Key) {
-        if let Some(seen) = self.listing.get_mut(&watched) {
-            seen.insert(key.clone());
-        }
-    }
-
-    /// Those of the known objects that a list which ends now has not named.
-    fn not_seen(&self, watched: Watched, known: impl Fn(&Self) -> Vec<Key>) -> Vec<Key> {
-        let Some(seen) = self.listing.get(&watched) else { return Vec::new() };
-        known(self).into_iter().filter(|key| !seen.contains(key)).collect()
-    }
-
     fn end(&mut self, watched: Watched) {
-        self.listing.remove(&watched);
-        if self.failing.remove(&watched).is_some() && self.warned.remove(&watched) {
-            tracing::info!("{} of the cluster are seen again", watched.name());
-        }
-        let is_first = self.listed.insert(watched);
+        let is_first = self.lists.end(watched);
         if is_first && watched == Watched::Providers {
             self.reading.ask_later(self.mirror.unread());
         }
-        if is_first && self.is_synced() {
+        if is_first && self.lists.is_synced() {
             self.statuses.synced(&self.mirror);
         }
         self.changed();
     }
 
-    fn fail(&mut self, watched: Watched, reason: String) {
-        self.listing.remove(&watched);
-        let since = self.failing.get(&watched).map_or_else(Instant::now, |(since, _)| *since);
-        self.failing.insert(watched, (since, reason));
-    }
-
-    fn is_synced(&self) -> bool {
-        [Watched::Providers, Watched::Alerts].iter().all(|watched| self.listed.contains(watched))
-    }
-
     /// A catalog is due, unless not everything was seen once.
     fn changed(&mut self) {
-        if self.is_synced() && self.publish_at.is_none() {
+        self.statuses.catalog_is_old();
+        if self.lists.is_synced() && self.publish_at.is_none() {
             let now = Instant::now();
             let earliest = self.published.map_or(now, |(at, took)| at + took * SHARE_OF_TIME);
             self.publish_at = Some(earliest.max(now));
@@ -358,6 +322,7 @@ impl Follower {
             self.judge.prepare(kinds).await;
             self.catalog.replace(catalog);
         }
+        self.statuses.catalog_is_current(&self.mirror, &self.deliveries);
         // Also without a catalog: in a cluster without objects the empty one is right.
         let n_faults = self.mirror.n_faults() + self.statuses.n_faults();
         self.state.send_modify(|state| {
@@ -375,7 +340,8 @@ impl Follower {
             Some(state) => {
                 let users = self.mirror.put_secret(&key, state);
                 if !users.is_empty() {
-                    self.to_check.extend(users);
+                    users.iter().for_each(|user| self.statuses.outdated(user));
+                    self.checks.want(users);
                     self.changed();
                 }
             }
@@ -384,33 +350,8 @@ impl Follower {
 
     /// Has the modules look at what has changed.
     fn start_checks(&mut self) {
-        while self.checks.len() < MAX_CHECKS
-            && let Some(key) = self.to_check.pop_first()
-        {
-            let Some(entry) = self.mirror.providers.get(&key) else { continue };
-            match (&entry.provider, &entry.fault) {
-                (Some(provider), None) => {
-                    let (judge, provider) = (Arc::clone(&self.judge), Arc::clone(provider));
-                    self.checks.push(tokio::spawn(async move {
-                        let verdict = match judge.check(&provider).await {
-                            Judgement::Good => Verdict::ready("ready to send"),
-                            Judgement::UnknownType(problem) => Verdict::of_problems(
-                                super::verdict::Reason::UnknownType,
-                                &[problem],
-                            ),
-                            Judgement::Faulty(problems) => Verdict::of_problems(
-                                super::verdict::Reason::ValidationFailed,
-                                &problems,
-                            ),
-                        };
-                        (key, provider, verdict)
-                    }));
-                }
-                (_, fault) => {
-                    let fault = fault.clone();
-                    self.judged(&key, fault);
-                }
-            }
+        for (key, fault) in self.checks.start(&self.mirror) {
+            self.judged(&key, fault);
         }
     }
 
@@ -420,13 +361,12 @@ impl Follower {
         });
         // Another one is on its way when it is not.
         if is_current {
-            self.judged(&key, Some(verdict));
+            self.judged(&key, verdict);
         }
     }
 
     /// A Provider has a verdict, and with it the Alerts that name it.
-    fn judged(&mut self, key: &Key, verdict: Option<Verdict>) {
-        let Some(verdict) = verdict else { return };
+    fn judged(&mut self, key: &Key, verdict: Verdict) {
         if self.statuses.judge(&self.mirror, &self.deliveries, key, verdict) {
             for alert in self.mirror.alerts_of(key) {
                 self.statuses.alert(&self.mirror, &alert);
@@ -437,26 +377,16 @@ impl Follower {
     async fn tick(&mut self) {
         self.reading.tick(&self.mirror);
         self.statuses.tick(&self.mirror, &self.deliveries).await;
-        let lost = self.lost();
+        if self.accounts_again.elapsed() >= ACCOUNTS_AGAIN {
+            self.accounts_again = Instant::now();
+            self.checks.want(self.statuses.without_account());
+        }
+        let lost = self.lists.lost(Instant::now()).or_else(|| self.probed.borrow().clone());
         let n_faults = self.mirror.n_faults() + self.statuses.n_faults();
         self.state.send_if_modified(|state| {
             let has_changed = state.lost != lost || state.n_faults != n_faults;
             (state.lost, state.n_faults) = (lost, n_faults);
             has_changed
         });
-    }
-
-    /// What of the cluster cannot be seen now, and why.
-    fn lost(&mut self) -> Option<String> {
-        for (watched, (since, reason)) in &self.failing {
-            if since.elapsed() >= GRACE {
-                let text = format!("{} of the cluster cannot be seen: {reason}", watched.name());
-                if self.warned.insert(*watched) {
-                    tracing::error!("{text}; what was seen last goes on working");
-                }
-                return Some(text);
-            }
-        }
-        self.probed.borrow().clone()
     }
 }

@@ -3,6 +3,8 @@
 //! Each Provider is made anew when its object or a Secret of it changes, and nothing else is; the catalog is put together
 //! of what was made. It must not know how objects are watched or statuses are written.
 
+mod faults;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -11,12 +13,13 @@ use herald_core::matching::AlertIndex;
 use herald_core::object_json::ObjectJson;
 use herald_core::provider::Provider;
 
+use self::faults::{fault_of_mistakes, fault_of_states, texts};
 use super::crds::{AlertStatus, ProviderStatus};
 use super::seen::{Meta, Seen};
 use super::verdict::{Reason, Verdict};
 use crate::catalog::{Catalog, ProviderKey as Key};
 use crate::sources::Mistake;
-use crate::sources::assemble::assemble_provider;
+use crate::sources::assemble::{Identities, assemble_provider};
 use crate::sources::manifest::{ProviderObject, SecretObject};
 use crate::sources::read::read_object;
 
@@ -31,6 +34,7 @@ pub(super) struct Mirror {
     index: Arc<AlertIndex>,
     is_index_old: bool,
     is_catalog_old: bool,
+    identities: Identities,
 }
 
 /// A Provider.
@@ -81,6 +85,11 @@ pub(super) enum SecretState {
 }
 
 impl Mirror {
+    /// One that knows nothing yet, of a cluster whose identities may be used like that.
+    pub(super) fn new(identities: Identities) -> Self {
+        Self { identities, ..Self::default() }
+    }
+
     /// Takes over a Provider. Whether it, and not only its status, is another now.
     pub(super) fn put_provider(&mut self, seen: Seen<ProviderStatus>) -> bool {
         let Seen { key, meta, object, status } = seen;
@@ -325,7 +334,7 @@ impl Mirror {
             SecretState::Known { object, .. } => Some(object.as_ref()),
             SecretState::Unread | SecretState::Absent | SecretState::Unreadable(_) => None,
         });
-        let (mut provider, mistakes) = assemble_provider(&object, known);
+        let (mut provider, mistakes) = assemble_provider(&object, known, self.identities);
         let fault = spec_fault
             .or_else(|| fault_of_states(&states))
             .or_else(|| fault_of_mistakes(&mistakes));
@@ -370,66 +379,6 @@ fn secrets_of(key: &Key, object: &ProviderObject) -> Vec<Key> {
     let names: BTreeSet<&String> =
         [&object.secret, &object.cert_secret, &object.proxy_secret].into_iter().flatten().collect();
     names.into_iter().map(|name| Key::new(key.namespace.as_str(), name.as_str())).collect()
-}
-
-/// A Secret that cannot be had beats what its absence leads to.
-fn fault_of_states(states: &[(&Key, &SecretState)]) -> Option<Verdict> {
-    let of = |reason, say: &dyn Fn(&Key, &SecretState) -> Option<String>| {
-        let problems: Vec<String> =
-            states.iter().filter_map(|(key, state)| say(key, state)).collect();
-        (!problems.is_empty()).then(|| Verdict::of_problems(reason, &problems))
-    };
-    of(Reason::SecretUnreadable, &|key, state| match state {
-        SecretState::Unreadable(why) => Some(format!("Secret {key} cannot be read: {why}")),
-        SecretState::Unread | SecretState::Absent | SecretState::Known { .. } => None,
-    })
-    .or_else(|| {
-        of(Reason::SecretNotFound, &|key, state| match state {
-            SecretState::Absent => {
-                Some(format!("there is no Secret {key}; add it or correct the name"))
-            }
-            SecretState::Unread | SecretState::Unreadable(_) | SecretState::Known { .. } => None,
-        })
-    })
-    .or_else(|| {
-        of(Reason::Progressing, &|key, state| match state {
-            SecretState::Unread => Some(format!("Secret {key} was not read yet")),
-            SecretState::Absent | SecretState::Unreadable(_) | SecretState::Known { .. } => None,
-        })
-    })
-}
-
-/// What wiring found: in a Secret, or in how the Provider's own fields go together.
-fn fault_of_mistakes(mistakes: &[Mistake]) -> Option<Verdict> {
-    let is_of_secret = |mistake: &Mistake| {
-        mistake.object.starts_with("Secret ") || mistake.field.ends_with("SecretRef.name")
-    };
-    let faults: Vec<&Mistake> = mistakes.iter().filter(|mistake| !mistake.tolerated).collect();
-    let reason = if faults.iter().any(|mistake| is_of_secret(mistake)) {
-        Reason::InvalidSecret
-    } else {
-        Reason::InvalidSpec
-    };
-    let problems: Vec<String> = faults
-        .iter()
-        .map(|mistake| match mistake.object.strip_prefix("Secret ") {
-            Some(name) => format!("Secret {name}: {}", text(mistake)),
-            None => text(mistake),
-        })
-        .collect();
-    (!problems.is_empty()).then(|| Verdict::of_problems(reason, &problems))
-}
-
-fn texts(mistakes: &[Mistake]) -> Vec<String> {
-    mistakes.iter().map(text).collect()
-}
-
-fn text(mistake: &Mistake) -> String {
-    if mistake.field.is_empty() {
-        mistake.message.clone()
-    } else {
-        format!("{}: {}", mistake.field, mistake.message)
-    }
 }
 
 #[cfg(test)]

@@ -110,6 +110,8 @@ fn conditions(
         | Reason::UnknownType
         | Reason::SecretNotFound
         | Reason::SecretUnreadable
+        | Reason::ServiceAccountNotFound
+        | Reason::ServiceAccountUnreadable
         | Reason::InvalidSecret
         | Reason::ValidationFailed
         | Reason::ProviderNotFound

@@ -15,7 +15,7 @@ use super::mirror::SecretState;
 use super::secrets::{self, ReadSecret};
 use super::watches::PAGE;
 use crate::catalog::ProviderKey as Key;
-use crate::sources::assemble::{Loaded, assemble};
+use crate::sources::assemble::{Identities, Loaded, assemble};
 use crate::sources::manifest::Objects;
 use crate::sources::read::read_object;
 
@@ -85,7 +85,7 @@ pub async fn survey(settings: &ConnectSettings) -> Result<Survey, SurveyError> {
             }
         }
     }
-    let loaded = assemble(std::iter::once(&objects), mistakes);
+    let loaded = assemble(std::iter::once(&objects), Identities::On, mistakes);
     Ok(Survey { loaded, receivers, unread })
 }
 

@@ -17,6 +17,10 @@ pub(super) enum Reason {
     SecretNotFound,
     /// The API server does not give a Secret that it names.
     SecretUnreadable,
+    /// The ServiceAccount that it names is not there.
+    ServiceAccountNotFound,
+    /// The API server does not give the identity of the ServiceAccount that it names.
+    ServiceAccountUnreadable,
     /// A Secret that it names lacks a key or has a wrong value.
     InvalidSecret,
     /// The module of the type finds fault with it.
@@ -47,6 +51,8 @@ impl Reason {
             Self::UnknownType => "UnknownType",
             Self::SecretNotFound => "SecretNotFound",
             Self::SecretUnreadable => "SecretUnreadable",
+            Self::ServiceAccountNotFound => "ServiceAccountNotFound",
+            Self::ServiceAccountUnreadable => "ServiceAccountUnreadable",
             Self::InvalidSecret => "InvalidSecret",
             Self::ValidationFailed => "ValidationFailed",
             Self::ProviderNotFound => "ProviderNotFound",
@@ -66,6 +72,8 @@ impl Reason {
             | Self::Progressing
             | Self::SecretNotFound
             | Self::SecretUnreadable
+            | Self::ServiceAccountNotFound
+            | Self::ServiceAccountUnreadable
             | Self::ProviderNotFound
             | Self::ProviderNotReady => false,
         }

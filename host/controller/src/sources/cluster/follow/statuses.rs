@@ -3,6 +3,8 @@
 //! Only the process that leads writes, and only where the definitions in the cluster have a status. It must not know how a
 //! status is written or what is in it.
 
+mod alerts;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::catalog::ProviderKey as Key;
-use crate::sources::cluster::Counts;
 use crate::sources::cluster::connection::Connection;
 use crate::sources::cluster::crds::{AlertStatus, ProviderStatus};
 use crate::sources::cluster::definitions;
@@ -22,9 +23,10 @@ use crate::sources::cluster::events::{EventReason, News};
 use crate::sources::cluster::finalizer;
 use crate::sources::cluster::mirror::Mirror;
 use crate::sources::cluster::seen::Meta;
-use crate::sources::cluster::status::{NO_NEWS, Tally, Urgency, of_alert, of_provider, urgency};
+use crate::sources::cluster::status::{NO_NEWS, Tally, Urgency, of_provider, urgency};
 use crate::sources::cluster::verdict::{Reason, Verdict};
 use crate::sources::cluster::writer::{Desired, Written};
+use crate::sources::cluster::{Counts, Judge};
 
 /// How often the journal is asked for what waits and what is dead.
 const COUNT: Duration = Duration::from_secs(10);
@@ -39,7 +41,12 @@ pub(in crate::sources::cluster) struct Statuses {
     desired: mpsc::UnboundedSender<Desired>,
     news: mpsc::Sender<News>,
     counts: Arc<dyn Counts>,
+    judge: Arc<dyn Judge>,
     is_leading: bool,
+    /// Whether events are routed by all that is known.
+    is_current: bool,
+    /// What is ready as soon as they are.
+    held: BTreeSet<(&'static str, Key)>,
     /// Whether all Providers were seen: an Alert may come before its Provider.
     is_synced: bool,
     /// Whether the definitions have a status; none when that is not known.
@@ -49,9 +56,11 @@ pub(in crate::sources::cluster) struct Statuses {
     counted_last: HashMap<Key, (i64, i64)>,
     complained: Option<Instant>,
     verdicts: HashMap<Key, Verdict>,
+    /// Providers that are others now than those that the verdict is about.
+    unjudged: HashSet<Key>,
     faulty_alerts: HashSet<Key>,
     providers: HashMap<Key, Offered<ProviderStatus>>,
-    alerts: HashMap<Key, AlertStatus>,
+    offered_alerts: HashMap<Key, AlertStatus>,
     /// Providers with news that can wait.
     waiting: BTreeSet<Key>,
     stripped: HashSet<String>,
@@ -69,13 +78,17 @@ impl Statuses {
         desired: mpsc::UnboundedSender<Desired>,
         news: mpsc::Sender<News>,
         counts: Arc<dyn Counts>,
+        judge: Arc<dyn Judge>,
     ) -> Self {
         Self {
             connection,
             desired,
             news,
             counts,
+            judge,
             is_leading: false,
+            is_current: false,
+            held: BTreeSet::new(),
             is_synced: false,
             has_status: None,
             looked: None,
@@ -83,23 +96,30 @@ impl Statuses {
             counted_last: HashMap::new(),
             complained: None,
             verdicts: HashMap::new(),
+            unjudged: HashSet::new(),
             faulty_alerts: HashSet::new(),
             providers: HashMap::new(),
-            alerts: HashMap::new(),
+            offered_alerts: HashMap::new(),
             waiting: BTreeSet::new(),
             stripped: HashSet::new(),
         }
     }
 
-    /// How many Providers their modules find fault with.
+    /// How many Providers have a fault that their objects and Secrets do not show.
     pub(super) fn n_faults(&self) -> usize {
-        let is_of_module = |verdict: &&Verdict| {
-            matches!(verdict.reason, Reason::UnknownType | Reason::ValidationFailed)
+        let is_found = |verdict: &&Verdict| {
+            matches!(
+                verdict.reason,
+                Reason::UnknownType
+                    | Reason::ValidationFailed
+                    | Reason::ServiceAccountNotFound
+                    | Reason::ServiceAccountUnreadable
+            )
         };
-        self.verdicts.values().filter(is_of_module).count()
+        self.verdicts.values().filter(is_found).count()
     }
 
-    /// Takes note of what was found about a Provider. Whether that is new.
+    /// Takes note of what was found about a Provider. Whether its Alerts are to be looked at again.
     pub(super) fn judge(
         &mut self,
         mirror: &Mirror,
@@ -112,15 +132,47 @@ impl Statuses {
             tracing::error!("Provider {key}: {}", verdict.message);
         }
         self.verdicts.insert(key.clone(), verdict);
+        // What has changed of an Alert meanwhile has waited for this.
+        let was_waited_for = self.unjudged.remove(key);
         self.provider(mirror, deliveries, key);
-        is_new
+        is_new || was_waited_for
     }
 
-    /// All Providers and Alerts were seen.
-    pub(super) fn synced(&mut self, mirror: &Mirror) {
-        self.is_synced = true;
-        for key in mirror.alerts.keys().cloned().collect::<Vec<_>>() {
-            self.alert(mirror, &key);
+    /// What was found about a Provider is of what it was before.
+    pub(super) fn outdated(&mut self, key: &Key) {
+        self.unjudged.insert(key.clone());
+    }
+
+    /// What was found about a Provider as it is.
+    fn verdict_of(&self, key: &Key) -> Option<&Verdict> {
+        self.verdicts.get(key).filter(|_| !self.unjudged.contains(key))
+    }
+
+    /// The Providers that lack the identity of a ServiceAccount.
+    pub(super) fn without_account(&self) -> Vec<Key> {
+        let lacks = |verdict: &Verdict| {
+            matches!(
+                verdict.reason,
+                Reason::ServiceAccountNotFound | Reason::ServiceAccountUnreadable
+            )
+        };
+        let lacking = self.verdicts.iter().filter(|(_, verdict)| lacks(verdict));
+        lacking.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Something is known that events are not routed by yet.
+    pub(super) fn catalog_is_old(&mut self) {
+        self.is_current = false;
+    }
+
+    /// Events are routed by all that is known, so what was ready but for that is ready.
+    pub(super) fn catalog_is_current(&mut self, mirror: &Mirror, deliveries: &Deliveries) {
+        self.is_current = true;
+        for (kind, key) in std::mem::take(&mut self.held) {
+            match kind {
+                "Provider" => self.provider(mirror, deliveries, &key),
+                _ => self.alert(mirror, &key),
+            }
         }
     }
 
@@ -129,7 +181,7 @@ impl Statuses {
         self.is_leading = is_leading;
         // Somebody else wrote meanwhile.
         self.providers.clear();
-        self.alerts.clear();
+        self.offered_alerts.clear();
         if is_leading {
             self.offer_all(mirror);
         }
@@ -142,7 +194,7 @@ impl Statuses {
                 self.has_status = None;
                 self.looked = None;
                 self.providers.clear();
-                self.alerts.clear();
+                self.offered_alerts.clear();
             }
             Written::Failed(reason) => {
                 let now = Instant::now();
@@ -157,13 +209,14 @@ impl Statuses {
 
     /// Offers the status of a Provider if it says something new.
     fn provider(&mut self, mirror: &Mirror, deliveries: &Deliveries, key: &Key) {
-        let (Some(entry), Some(verdict)) = (mirror.providers.get(key), self.verdicts.get(key))
-        else {
-            return;
-        };
+        let Some(entry) = mirror.providers.get(key) else { return };
+        let Some(verdict) = self.verdict_of(key).cloned() else { return };
         let is_suspended = entry.provider.as_ref().is_some_and(|provider| provider.suspend);
         // What was not looked at in full has no status yet, and one of an object that rests is left as it is.
         if verdict.reason == Reason::Progressing || is_suspended || !self.may_write() {
+            return;
+        }
+        if self.is_held("Provider", key, verdict.is_ready()) {
             return;
         }
         let counts = self.counted.map(|_| self.counted_last.get(key).copied().unwrap_or_default());
@@ -172,7 +225,7 @@ impl Statuses {
             waiting: counts.map(|(waiting, _)| waiting),
             dead: counts.map(|(_, dead)| dead),
         };
-        let status = of_provider(&entry.status, &entry.meta, verdict, &tally, Timestamp::now());
+        let status = of_provider(&entry.status, &entry.meta, &verdict, &tally, Timestamp::now());
         let offered = self.providers.get(key);
         let now = Instant::now();
         let is_urgent = match urgency(&entry.status, &status) {
@@ -197,77 +250,12 @@ impl Statuses {
         self.providers.insert(key.clone(), Offered { status, at: now });
     }
 
-    /// Offers the status of an Alert if it says something new.
-    pub(super) fn alert(&mut self, mirror: &Mirror, key: &Key) {
-        let Some(entry) = mirror.alerts.get(key) else { return };
-        let Some(verdict) = self.verdict_of_alert(mirror, key) else { return };
-        if verdict.is_ready() {
-            self.faulty_alerts.remove(key);
-        } else if self.faulty_alerts.insert(key.clone()) {
-            tracing::error!("Alert {key}: {}", verdict.message);
-        }
-        if !self.is_leading {
-            return;
-        }
-        for warning in &entry.warnings {
-            self.tell(News {
-                kind: "Alert",
-                key: key.clone(),
-                uid: entry.meta.uid.clone(),
-                reason: EventReason::InvalidConfig,
-                message: warning.clone(),
-                annotations: BTreeMap::new(),
-            });
-        }
-        let is_suspended = entry.alert.as_ref().is_some_and(|alert| alert.suspend);
-        if is_suspended || !self.may_write() {
-            return;
-        }
-        let status = of_alert(&entry.status, &entry.meta, &verdict, Timestamp::now());
-        if status == entry.status || self.alerts.get(key) == Some(&status) {
-            return;
-        }
-        self.offer("Alert", key, json!(status), true);
-        self.alerts.insert(key.clone(), status);
-    }
-
-    /// An Alert is ready when its Provider is; none when that is not known yet.
-    fn verdict_of_alert(&self, mirror: &Mirror, key: &Key) -> Option<Verdict> {
-        let entry = mirror.alerts.get(key)?;
-        if let Some(fault) = &entry.fault {
-            return Some(fault.clone());
-        }
-        let provider = Key::named_by(entry.alert.as_ref()?);
-        if !self.is_synced {
-            return None;
-        }
-        if !mirror.providers.contains_key(&provider) {
-            let message = format!("there is no Provider {provider}; add it or correct the name");
-            return Some(Verdict { reason: Reason::ProviderNotFound, message });
-        }
-        let verdict = self.verdicts.get(&provider)?;
-        match verdict.reason {
-            Reason::Progressing => None,
-            Reason::Succeeded if entry.warnings.is_empty() => {
-                Some(Verdict::ready("its Provider is ready"))
-            }
-            Reason::Succeeded => Some(Verdict::ready(&entry.warnings.join("; "))),
-            _ => {
-                let message = format!("its Provider {provider} is not ready: {}", verdict.message);
-                Some(Verdict { reason: Reason::ProviderNotReady, message })
-            }
-        }
-    }
-
     pub(super) fn forget_provider(&mut self, key: &Key) {
         self.verdicts.remove(key);
+        self.unjudged.remove(key);
         self.providers.remove(key);
         self.waiting.remove(key);
-    }
-
-    pub(super) fn forget_alert(&mut self, key: &Key) {
-        self.alerts.remove(key);
-        self.faulty_alerts.remove(key);
+        self.held.remove(&("Provider", key.clone()));
     }
 
     /// Takes the peer's finalizer from an object: from one that is being deleted always, else once. If it comes back, the
@@ -359,6 +347,15 @@ impl Statuses {
         }
     }
 
+    /// Whether an object has to wait with being ready: whoever sees that it is may post an event at once.
+    fn is_held(&mut self, kind: &'static str, key: &Key, is_ready: bool) -> bool {
+        let is_held = is_ready && !self.is_current;
+        if is_held {
+            self.held.insert((kind, key.clone()));
+        }
+        is_held
+    }
+
     fn may_write(&self) -> bool {
         self.is_leading && self.has_status == Some(true)
     }
@@ -373,3 +370,6 @@ impl Statuses {
         drop(self.news.try_send(news));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,3 +98,22 @@ fn a_provider_says_how_many_attempts_may_be_under_way() {
         assert_eq!(with(value), (None, vec![expected.to_owned()]), "{value}");
     }
 }
+
+#[test]
+fn a_provider_says_what_may_stand_in_for_its_modules() {
+    use herald_core::provider::Fallback;
+    let with = |value: &str| {
+        let text = format!(
+            "apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Provider\nmetadata:\n  name: p\n  annotations:\n\
+             \x20   herald.dev/fallback: {value}\nspec: {{type: slack}}\n"
+        );
+        let loaded = load(&text);
+        let provider = loaded.catalog.providers.values().next().expect("the Provider is there");
+        (provider.fallback, lines(&loaded))
+    };
+    assert_eq!(with("built-in"), (Some(Fallback::BuiltIn), Vec::new()));
+    assert_eq!(with("generic"), (Some(Fallback::Generic), Vec::new()));
+    assert_eq!(with("none"), (None, Vec::new()));
+    let expected = "m.yaml:6: Provider default/p: metadata.annotations[herald.dev/fallback]: must be built-in, generic or none";
+    assert_eq!(with("maybe"), (None, vec![expected.to_owned()]));
+}

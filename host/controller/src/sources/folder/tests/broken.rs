@@ -97,7 +97,7 @@ spec:
             "m.yaml:18: Provider default/slack: spec.secretRef.name: is empty; name the Secret, or remove the reference",
             "m.yaml:19: Provider default/slack: spec.secretRef.key: unknown field; remove it",
             "m.yaml:20: Provider default/slack: spec.certSecretRef: must be a mapping; write its fields below it, indented",
-            "m.yaml:21: Provider default/slack: spec.serviceAccountName: this version knows no workload identity; remove it and put the credentials into the Secret that `spec.secretRef` names",
+            "m.yaml:21: Provider default/slack: spec.serviceAccountName: only a cluster gives identities to ServiceAccounts; remove it, and put the credentials into the Secret that `spec.secretRef` names, or start Herald with an identity in its environment",
             "m.yaml:22: Provider default/slack: spec.commitStatusExpr: the expression is no valid CEL at line 1, column 16: …",
             "m.yaml:23: Provider default/slack: spec.config: must be a mapping; write its fields below it, indented",
         ],
