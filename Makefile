@@ -6,7 +6,7 @@ WASM := wasm32-unknown-unknown
 # Only the hostile modules of the tests are built for it.
 WASI := wasm32-wasip2
 
-.PHONY: demo test test-receivers test-cluster check crash bench setup fmt
+.PHONY: demo test test-receivers test-languages test-cluster test-image check crash bench setup fmt
 
 ## demo: delivers a handful of Flux events to a small receiver and shows what it got
 demo: setup
@@ -15,6 +15,8 @@ demo: setup
 
 ## test: every test
 test: setup
+	# The tests of the author's kit build projects with what is here, and ask no registry.
+	cd guests && $(CARGO) fetch --locked
 	$(CARGO) test --locked --workspace
 	cd guests && $(CARGO) test --locked --workspace
 
@@ -23,10 +25,22 @@ test: setup
 test-receivers: setup
 	$(CARGO) test --locked --workspace --test receivers
 
+## test-languages: builds the modules of guests/templates in JavaScript and Python with tools that it installs below
+## target/, and runs their cases; needs npm, and Python with venv
+test-languages: setup
+	$(CARGO) test --locked --workspace --test languages -- --nocapture
+
 ## test-cluster: Herald at a real API server: the one of KUBECONFIG, of KUBEBUILDER_ASSETS, or of ../shared/testcluster;
 ## needs Go, for helm and kubeconform
 test-cluster: setup
 	$(CARGO) test --locked --workspace --test cluster -- --test-threads=1
+
+## test-image: makes the image of deploy/Dockerfile without a daemon and runs it; compiles a static release build for musl
+## (a quarter of an hour), as root, with apt-get
+test-image: setup
+	rustup target list --installed | grep -qx x86_64-unknown-linux-musl || rustup target add x86_64-unknown-linux-musl
+	{ command -v buildah && command -v musl-gcc; } >/dev/null || { apt-get update && apt-get install --yes --no-install-recommends buildah musl-tools; }
+	$(CARGO) test --locked --workspace --test image
 
 ## check: formatting, lints, docs and the rules of the tree
 check: setup
@@ -34,7 +48,7 @@ check: setup
 	cd guests && $(CARGO) fmt --all --check
 	cd tests/components && $(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked --workspace --test receivers --test cluster -- -D warnings
+	$(CARGO) clippy --locked --workspace --test receivers --test languages --test cluster --test image -- -D warnings
 	cd guests && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target-dir ../target/wasm -- -D warnings
 	cd tests/components && $(CARGO) clippy --locked --workspace --release --target $(WASM) --target $(WASI) --target-dir ../../target/wasm -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items

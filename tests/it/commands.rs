@@ -104,14 +104,14 @@ fn modules_lists_the_types() {
 #[test]
 fn crds_prints_the_definitions_and_writes_the_files_of_deploy() {
     let printed = stdout(&herald(&["crds"]));
-    for file in ["alerts.yaml", "providers.yaml"] {
+    for file in ["alerts.yaml", "providermodules.yaml", "providers.yaml"] {
         let text = std::fs::read_to_string(root().join("deploy/crds").join(file)).unwrap();
         assert!(printed.contains(text.trim_end()), "{file}");
     }
     let dir = tempfile::tempdir().unwrap();
     let output = herald(&["crds", "--write", dir.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
 }
 
 #[test]
@@ -165,7 +165,6 @@ fn every_flag_of_the_peer_is_accepted_and_what_means_nothing_is_named() {
             "--feature-gates",
             "--token-cache-max-size",
             "--token-cache-max-duration",
-            "--default-service-account",
         ]
         .contains(&name);
         assert_eq!(warning.contains(name), means_nothing, "{name}: {warning}");

@@ -90,6 +90,21 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "host/controller/src/service_accounts",
+        &[
+            "reqwest",
+            "hyper",
+            "crate::credentials",
+            "crate::sources",
+            "crate::delivery",
+            "crate::egress",
+            "crate::server",
+            "crate::router",
+            "crate::modules",
+            "crate::app",
+        ],
+    ),
+    (
         "host/controller/src/modules",
         &[
             "reqwest",
@@ -98,6 +113,23 @@ const ROOMS: &[(&str, &[&str])] = &[
             "crate::server",
             "crate::sources",
             "crate::router",
+            "crate::registry",
+            "crate::rehearsal",
+            "crate::app",
+        ],
+    ),
+    (
+        "host/controller/src/registry",
+        &[
+            "reqwest",
+            "hyper",
+            "herald_engine",
+            "herald_journal",
+            "crate::modules",
+            "crate::sources",
+            "crate::delivery",
+            "crate::egress",
+            "crate::server",
             "crate::app",
         ],
     ),
@@ -110,6 +142,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "herald_journal",
             "crate::delivery",
             "crate::egress",
+            "crate::credentials",
             "crate::server",
             "crate::router",
             "crate::modules",
@@ -183,8 +216,16 @@ const OWNED: &[(&str, &[&str])] = &[
         "k8s_openapi",
         &["host/controller/src/sources/cluster", "host/controller/src/sources/cluster.rs"],
     ),
-    // What signs: the tokens of credentials, and the logins to NATS.
-    ("ring", &["host/controller/src/credentials/jwt.rs", "host/controller/src/egress/nats/key.rs"]),
+    ("oci_client", &["host/controller/src/registry", "host/controller/src/registry.rs"]),
+    // What signs: the tokens of credentials and the logins to NATS; and what looks at signatures of modules.
+    (
+        "ring",
+        &[
+            "host/controller/src/credentials/jwt.rs",
+            "host/controller/src/egress/nats/key.rs",
+            "host/controller/src/registry/signature.rs",
+        ],
+    ),
 ];
 
 /// Where the value of a secret may be looked at.
@@ -322,6 +363,7 @@ fn documents_name_only_what_exists() {
         "host/ARCHITECTURE.md",
         "CHANGELOG.md",
         "guests/README.md",
+        "guests/TUTORIAL.md",
         "wit/README.md",
         "wit/host-rules.md",
     ] {

@@ -176,9 +176,36 @@ impl Herald {
     /// It has ended.
     #[must_use]
     pub fn peak_memory(&self) -> Option<usize> {
+        self.memory_of("VmHWM:")
+    }
+
+    /// The memory that it has now, in bytes; none where the system does not tell.
+    ///
+    /// # Panics
+    /// It has ended.
+    #[must_use]
+    pub fn memory(&self) -> Option<usize> {
+        self.memory_of("VmRSS:")
+    }
+
+    fn memory_of(&self, name: &str) -> Option<usize> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap()));
-        let line = status.ok()?.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.to_owned();
+        let line = status.ok()?.lines().find_map(|line| line.strip_prefix(name))?.to_owned();
         Some(line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()? << 10)
+    }
+
+    /// How long it has been on a CPU so far; none where the system does not tell.
+    ///
+    /// # Panics
+    /// It has ended.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap())).ok()?;
+        // The name of the program, in brackets, may hold blanks.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let ticks: Vec<u64> = rest.split(' ').skip(11).take(2).flat_map(str::parse).collect();
+        // A hundred a second, as Linux tells every program.
+        Some(Duration::from_millis(ticks.iter().sum::<u64>() * 10))
     }
 
     /// Ends it at once, as a power failure would.

@@ -13,6 +13,7 @@ pub mod definitions;
 pub mod events;
 pub mod examples;
 pub mod herald;
+pub mod install;
 pub mod receiver;
 pub mod service;
 pub mod tls;

@@ -119,7 +119,15 @@ impl Receiver {
     /// # Panics
     /// There is no free port.
     pub async fn start() -> Self {
-        Self::listen(Door::Plain).await
+        Self::listen(Door::Plain, "127.0.0.1:0").await.unwrap()
+    }
+
+    /// Listens at this address.
+    ///
+    /// # Errors
+    /// It is taken.
+    pub async fn start_at(address: &str) -> std::io::Result<Self> {
+        Self::listen(Door::Plain, address).await
     }
 
     /// The same with TLS.
@@ -127,7 +135,7 @@ impl Receiver {
     /// # Panics
     /// There is no free port.
     pub async fn start_tls(acceptor: TlsAcceptor) -> Self {
-        Self::listen(Door::Tls(acceptor)).await
+        Self::listen(Door::Tls(acceptor), "127.0.0.1:0").await.unwrap()
     }
 
     /// A proxy that stands for the whole world: it opens a tunnel to any host, and is that host, with a certificate of
@@ -136,19 +144,18 @@ impl Receiver {
     /// # Panics
     /// There is no free port.
     pub async fn start_world(authority: Arc<Authority>) -> Self {
-        Self::listen(Door::World(authority)).await
+        Self::listen(Door::World(authority), "127.0.0.1:0").await.unwrap()
     }
 
-    async fn listen(door: Door) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn listen(door: Door, address: &str) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let state = State {
             received: Vec::new(),
             replies: VecDeque::new(),
             otherwise: Box::new(|_| Reply::status(200)),
             connections: 0,
         };
-        let receiver =
-            Self { address: listener.local_addr().unwrap(), state: Arc::new(Mutex::new(state)) };
+        let receiver = Self { address: listener.local_addr()?, state: Arc::new(Mutex::new(state)) };
         let accepting = receiver.clone();
         tokio::spawn(async move {
             loop {
@@ -161,7 +168,7 @@ impl Receiver {
                 });
             }
         });
-        receiver
+        Ok(receiver)
     }
 
     async fn welcome(&self, mut stream: TcpStream, door: Door) -> std::io::Result<()> {

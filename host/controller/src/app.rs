@@ -4,9 +4,11 @@ mod desk;
 mod doors;
 mod follow_cluster;
 mod manifests;
+mod module_objects;
 mod own_modules;
 mod source;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,14 +25,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::doors::Doors;
+use self::module_objects::ModuleObjects;
 use self::source::Source;
 pub use self::source::SourceConfig;
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Environment};
 use crate::delivery::{self, Attempts, Dispatcher, Options, Recorder};
 use crate::egress::{Network, SendError};
+use crate::modules::compiler::CompileLimits;
 use crate::modules::folder::{FolderSettings, ModulesFolderError};
-use crate::modules::{self, Modules};
+use crate::modules::{self, Admission, MAX_MODULE_BYTES, Modules, OpenStoreError, Store};
+use crate::registry::Registries;
+use crate::rehearsal::examine::Examiner;
 use crate::router::{Digests, Router};
 use crate::server::{AdminSocket, BindSocketError, ListenAddr, ListenError, Readiness};
 use crate::sources::cluster::ConnectError;
@@ -44,6 +50,12 @@ pub struct Config {
     pub source: SourceConfig,
     /// A folder with modules.
     pub modules: Option<FolderSettings>,
+    /// What compiling a module may take.
+    pub compile_limits: CompileLimits,
+    /// The registries that are asked without TLS.
+    pub insecure_registries: BTreeSet<String>,
+    /// How many revisions of a type stay loaded besides the one that serves.
+    pub module_revisions: usize,
     /// The folder of the journal.
     pub data_dir: PathBuf,
     /// Where events are taken.
@@ -95,6 +107,9 @@ pub enum ServeError {
         /// A line for each.
         mistakes: Vec<String>,
     },
+    /// Modules cannot be kept.
+    #[error("cannot open the store of modules")]
+    Store(#[source] OpenStoreError),
     /// There is no way to a cluster.
     #[error("cannot follow the cluster")]
     Cluster(#[source] ConnectError),
@@ -144,13 +159,21 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let engine = modules::engine().map_err(ServeError::Engine)?;
-    let modules = Arc::new(Modules::new(engine.clone()));
-    let own_modules = own_modules::open(&config, engine, &modules).await?;
-    let source = Source::open(&config.source, &modules, &metrics).await?;
-
+    // First of all, as no two processes may write below the data folder.
     let settings = config.journal.clone();
     let (journal, recovered) =
         Journal::open(&config.data_dir, settings).await.map_err(ServeError::Journal)?;
+    let store = Store::open(&config.data_dir, engine.clone()).map_err(ServeError::Store)?;
+    let modules = Modules::new(engine.clone()).kept_in(store.clone(), config.module_revisions);
+    let modules = Arc::new(modules);
+    let admission = Admission::new(engine.clone(), config.compile_limits)
+        .kept_in(Some(store))
+        .examined_by(Examiner::new(engine));
+    let own_modules = own_modules::open(&config, &admission, &modules).await?;
+    let registries = Registries::new(config.insecure_registries.clone(), MAX_MODULE_BYTES);
+    let installer = Arc::new(ModuleObjects::new(Arc::clone(&modules), admission, registries));
+    let source = Source::open(&config.source, &modules, &installer, &metrics).await?;
+    modules.tidy_up().await;
     let policy = AddressPolicy {
         allow_loopback: config.allow_loopback,
         allow_private: config.allow_private,
@@ -162,7 +185,9 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         Arc::clone(&catalog),
         Arc::clone(&modules),
         transport,
-        Credentials::new(config.environment.clone()),
+        Credentials::new(config.environment.clone())
+            .with_accounts(source.accounts())
+            .counted_by(metrics.clone()),
         delivery::memory(&journal),
         JournalId::from_bytes(journal.id()),
         options,
@@ -213,7 +238,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         let (catalog, modules) = (Arc::clone(&catalog), Arc::clone(&modules));
         tasks.spawn(own_modules::follow(folder, catalog, modules, ending.clone()));
     }
-    source.follow(&modules, &journal, &metrics, &readiness, &tasks, &ending);
+    source.follow(installer, &journal, &metrics, &readiness, &tasks, &ending);
 
     tokio::select! {
         _ = terminate.recv() => {}

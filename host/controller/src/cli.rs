@@ -12,6 +12,7 @@ mod environment;
 mod growth;
 mod instance;
 mod migrate;
+mod module;
 mod modules;
 mod modules_dir;
 mod render;
@@ -44,6 +45,7 @@ enum Command {
     Render(render::Render),
     Send(send::Send),
     Modules(modules::Modules),
+    Module(module::Module),
     Deliveries(deliveries::Deliveries),
     Crds(crds::Crds),
     Migrate(migrate::Migrate),
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Render(render) => block_on(render.run()),
         Command::Send(send) => block_on(send.run()),
         Command::Modules(modules) => block_on(modules.run()),
+        Command::Module(module) => block_on(module.run()),
         Command::Deliveries(deliveries) => block_on(deliveries.run()),
         Command::Crds(crds) => crds.run(),
         Command::Migrate(migrate) => block_on(migrate.run()),

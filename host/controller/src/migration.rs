@@ -169,6 +169,9 @@ pub async fn findings(
         for problem in problems(provider, modules).await {
             add(object.clone(), Effect::Broken, problem);
         }
+        if let Some(name) = &provider.service_account {
+            add(object.clone(), Effect::Differs, identity(name));
+        }
         if let Some(denied) = refused(provider, policy) {
             add(object.clone(), Effect::Broken, denied);
         }
@@ -205,6 +208,13 @@ fn refused(provider: &Provider, policy: AddressPolicy) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What the identity of a ServiceAccount needs.
+fn identity(name: &str) -> String {
+    format!(
+        "the identity of the ServiceAccount {name} needs, as with Flux, --feature-gates=ObjectLevelWorkloadIdentity=true, and the rights of deploy/kustomize/workload-identity; in GKE also --gke-cluster or the annotation gcp.auth.fluxcd.io/workload-identity-provider, as no metadata server is asked"
+    )
 }
 
 /// The Alerts that select by labels: these are read from the API server, which needs a right for each kind.

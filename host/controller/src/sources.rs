@@ -13,5 +13,5 @@ mod nearest;
 mod read;
 mod yaml;
 
-pub use assemble::Loaded;
+pub use assemble::{Loaded, ModuleWanted};
 pub use mistake::Mistake;

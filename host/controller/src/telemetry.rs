@@ -7,6 +7,7 @@
 mod logging;
 mod metrics;
 mod peer;
+mod tokens;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ use std::fmt::Write as _;
 pub use logging::{InitError, LogEncoding, init};
 pub use metrics::{JournalNumbers, Metrics};
 pub use peer::{EventRequest, InFlight};
+pub use tokens::TokenRequest;
 
 /// Prints an error and its causes once each: `cannot keep the event: the disk is full: os error 28`.
 ///

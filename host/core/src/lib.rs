@@ -19,6 +19,8 @@ pub mod object_json;
 pub mod patterns;
 pub mod policy;
 pub mod provider;
+pub mod provider_module;
 pub mod retry;
+pub mod rollout;
 pub mod secret;
 pub mod skip;

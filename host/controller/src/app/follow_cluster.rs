@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use herald_core::alert::Alert;
 use herald_core::provider::Provider;
 use herald_journal::Journal;
 use tokio::sync::watch;
@@ -41,6 +42,15 @@ impl Judge for ModulesJudge {
 
     fn revision(&self, kind: &str) -> Option<String> {
         self.0.get(kind).map(|loaded| loaded.module.digest().to_owned())
+    }
+
+    fn misfits(&self, alert: &Alert, kind: &str) -> Vec<String> {
+        let Some(loaded) = self.0.get(kind) else { return Vec::new() };
+        let problems = alert.floods.problems(loaded.module.description().purpose);
+        let shown = problems
+            .into_iter()
+            .map(|(name, problem)| format!("metadata.annotations[{name}]: {problem}"));
+        shown.collect()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -3,22 +3,28 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use herald_core::provider_module::Failure;
 use tokio_util::sync::CancellationToken;
 
 use super::ServeError;
+use super::module_objects::ModuleObjects;
 use crate::catalog::{Catalog, CatalogStore};
 use crate::modules::Modules;
-use crate::sources::folder::{Folder, Loaded, Mistake};
+use crate::sources::cluster::Installer as _;
+use crate::sources::folder::{Folder, Loaded, Mistake, ModuleWanted};
 use crate::telemetry::{Metrics, report};
 
 /// The folder and its catalog, if nothing is wrong with it.
 pub(super) async fn open(
     dir: &Path,
     modules: &Modules,
+    installer: &ModuleObjects,
     metrics: &Metrics,
 ) -> Result<(Folder, Catalog), ServeError> {
-    let (folder, loaded) = Folder::read(dir).map_err(ServeError::Folder)?;
-    let mistakes = mistakes(&loaded, modules).await;
+    let (folder, mut loaded) = Folder::read(dir).map_err(ServeError::Folder)?;
+    // Providers are checked by their modules, so these come first.
+    let mut mistakes = install(std::mem::take(&mut loaded.modules), installer).await;
+    mistakes.extend(self::mistakes(&loaded, modules).await);
     metrics.catalog(loaded.catalog.providers.len(), loaded.catalog.alerts.len(), mistakes.len());
     if !mistakes.is_empty() {
         return Err(ServeError::Manifests { mistakes });
@@ -29,6 +35,27 @@ pub(super) async fn open(
         tracing::warn!("no Alert is configured, so every event is accepted and goes nowhere");
     }
     Ok((folder, loaded.catalog))
+}
+
+/// Installs the modules that ProviderModules of the folder ask for, and takes away what is asked for no longer. Returns a
+/// line for each that cannot serve as it is; what may pass, such as a registry that is away, is only told.
+async fn install(wanted: Vec<ModuleWanted>, installer: &ModuleObjects) -> Vec<String> {
+    installer.keep_only(wanted.iter().map(|module| module.name.as_str())).await;
+    let mut lines = Vec::new();
+    for ModuleWanted { place, name, wish } in wanted {
+        let failure = match wish {
+            Ok((wish, materials)) => installer.install(wish, materials).await.failure,
+            Err(message) => Some(Failure { reason: "SourceNotReady", message, is_final: true }),
+        };
+        let Some(failure) = failure else { continue };
+        let line = format!("{place}: ProviderModule {name}: {}", failure.message);
+        if failure.is_final {
+            lines.push(line);
+        } else {
+            tracing::error!("{line}");
+        }
+    }
+    lines
 }
 
 /// Everything wrong with the manifests, what the modules find included.
@@ -79,14 +106,17 @@ pub(super) async fn follow(
     folder: Folder,
     catalog: Arc<CatalogStore>,
     modules: Arc<Modules>,
+    installer: Arc<ModuleObjects>,
     metrics: Metrics,
     ending: CancellationToken,
 ) {
-    let take_over = |loaded: Loaded| {
+    let take_over = |mut loaded: Loaded| {
         let (catalog, modules, metrics) =
             (Arc::clone(&catalog), Arc::clone(&modules), metrics.clone());
+        let installer = Arc::clone(&installer);
         async move {
-            let mistakes = mistakes(&loaded, &modules).await;
+            let mut mistakes = install(std::mem::take(&mut loaded.modules), &installer).await;
+            mistakes.extend(self::mistakes(&loaded, &modules).await);
             for mistake in &mistakes {
                 tracing::error!("{mistake}");
             }

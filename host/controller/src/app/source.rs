@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::follow_cluster::{self, ModulesJudge};
+use super::module_objects::ModuleObjects;
 use super::{ServeError, manifests};
 use crate::catalog::{CatalogStore, LabelReader};
 use crate::modules::Modules;
 use crate::notices::Observer;
 use crate::server::Readiness;
+use crate::service_accounts::ServiceAccounts;
 use crate::sources::cluster::{self, Cluster};
 use crate::sources::folder::Folder;
 use crate::telemetry::Metrics;
@@ -42,11 +44,12 @@ impl Source {
     pub(super) async fn open(
         config: &SourceConfig,
         modules: &Arc<Modules>,
+        installer: &ModuleObjects,
         metrics: &Metrics,
     ) -> Result<Self, ServeError> {
         match config {
             SourceConfig::Folder(dir) => {
-                let (folder, catalog) = manifests::open(dir, modules, metrics).await?;
+                let (folder, catalog) = manifests::open(dir, modules, installer, metrics).await?;
                 let catalog = Arc::new(CatalogStore::new(catalog));
                 Ok(Self { catalog, followed: Followed::Folder(folder) })
             }
@@ -80,6 +83,14 @@ impl Source {
         }
     }
 
+    /// Whoever speaks for ServiceAccounts, where Providers may use them.
+    pub(super) fn accounts(&self) -> Option<Arc<dyn ServiceAccounts>> {
+        match &self.followed {
+            Followed::Folder(_) => None,
+            Followed::Cluster(cluster) => cluster.accounts(),
+        }
+    }
+
     /// Waits until there is a catalog.
     pub(super) fn loaded(&self) -> impl Future<Output = ()> + Send + use<> {
         let state = match &self.followed {
@@ -99,7 +110,7 @@ impl Source {
     /// Follows the source until `ending`.
     pub(super) fn follow(
         self,
-        modules: &Arc<Modules>,
+        installer: Arc<ModuleObjects>,
         journal: &Journal,
         metrics: &Metrics,
         readiness: &Readiness,
@@ -109,21 +120,23 @@ impl Source {
         match self.followed {
             Followed::Folder(folder) => {
                 readiness.set("catalog", true);
-                let (modules, metrics) = (Arc::clone(modules), metrics.clone());
+                let (modules, metrics) = (installer.modules(), metrics.clone());
                 tasks.spawn(manifests::follow(
                     folder,
                     self.catalog,
                     modules,
+                    Arc::clone(&installer),
                     metrics,
                     ending.clone(),
                 ));
+                tasks.spawn(installer.ask_again(ending.clone()));
             }
             Followed::Cluster(cluster) => {
                 let show =
                     follow_cluster::show(cluster.state(), readiness.clone(), metrics.clone());
                 tasks.spawn(show);
                 let counts = Arc::new(follow_cluster::JournalCounts(journal.clone()));
-                tasks.spawn(cluster.follow(counts, ending.clone()));
+                tasks.spawn(cluster.follow(counts, installer, ending.clone()));
             }
         }
     }

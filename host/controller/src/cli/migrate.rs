@@ -93,7 +93,7 @@ impl Check {
 
     async fn read(&self) -> Result<Survey, Failed> {
         if let Some(dir) = &self.config_dir {
-            let (_, loaded) = Folder::read(dir).map_err(|err| Failed::usage(&err))?;
+            let (_, loaded) = Folder::read_for_a_cluster(dir).map_err(|err| Failed::usage(&err))?;
             let receivers = loaded.catalog.objects.of_kind("Receiver");
             let receivers = receivers
                 .into_iter()

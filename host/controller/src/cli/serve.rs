@@ -1,6 +1,7 @@
 //! `herald serve`: the flags of the service, checked all at once.
 
 mod cluster;
+mod identities;
 mod without_effect;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
 use self::cluster::ClusterFlags;
+use self::identities::IdentityFlags;
 use self::without_effect::WithoutEffect;
 
 use super::delivery_flags::DeliveryFlags;
@@ -17,6 +19,7 @@ use super::growth::GrowthFlags;
 use super::modules_dir::ModuleFlags;
 use super::{Failed, duration, environment};
 use crate::app::{self, Config, ServeError, SourceConfig};
+use crate::modules::KEEP_REVISIONS;
 use crate::server::ListenAddr;
 use crate::telemetry::{self, LogEncoding};
 
@@ -36,7 +39,20 @@ pub(super) struct Serve {
     #[command(flatten)]
     cluster: ClusterFlags,
     #[command(flatten)]
+    identities: IdentityFlags,
+    #[command(flatten)]
     modules: ModuleFlags,
+    /// A registry of modules that is asked without TLS, as host or host:port. May be given several times.
+    #[arg(
+        long,
+        value_name = "REGISTRY",
+        env = "HERALD_INSECURE_REGISTRIES",
+        value_delimiter = ','
+    )]
+    insecure_registry: Vec<String>,
+    /// How many revisions of a module stay loaded besides the one that serves, to go back to.
+    #[arg(long, value_name = "NUMBER", env = "HERALD_MODULE_REVISIONS", default_value_t = KEEP_REVISIONS)]
+    module_revisions: usize,
     /// The folder of the journal; it is made when it is missing. Back it with a disk that survives a restart.
     #[arg(long, value_name = "DIR", env = "HERALD_DATA_DIR", default_value = "./herald-data")]
     data_dir: PathBuf,
@@ -97,18 +113,25 @@ impl Serve {
             Encoding::Json => LogEncoding::Json,
         };
         telemetry::init(encoding, &self.log_level).map_err(|err| Failed::usage(&err))?;
-        let without_effect = self.without_effect.given();
+        let mut without_effect = self.without_effect.given();
+        without_effect.extend(self.identities.without_effect());
         if !without_effect.is_empty() {
             tracing::warn!("without effect: {}", without_effect.join(", "));
         }
         let (deliveries, retry) = self.deliveries.read()?;
+        let (identities, gke) = self.identities.into_settings().map_err(Failed::Usage)?;
         let source = match self.config_dir {
             Some(dir) => SourceConfig::Folder(dir),
-            None => SourceConfig::Cluster(self.cluster.into_settings().map_err(Failed::Usage)?),
+            None => SourceConfig::Cluster(
+                self.cluster.into_settings(identities).map_err(Failed::Usage)?,
+            ),
         };
         let config = Config {
             source,
+            compile_limits: self.modules.limits(),
+            insecure_registries: self.insecure_registry.into_iter().collect(),
             modules: self.modules.into_folder(),
+            module_revisions: self.module_revisions,
             data_dir: self.data_dir,
             events_addr: self.events_addr,
             health_addr: self.health_addr,
@@ -122,7 +145,7 @@ impl Serve {
             deliveries,
             retry,
             shutdown_grace: self.shutdown_grace,
-            environment: environment::read(),
+            environment: environment::read().in_gke(gke),
         };
         app::serve(config).await.map_err(|err| match err {
             ServeError::Manifests { .. }
@@ -132,6 +155,7 @@ impl Serve {
             | ServeError::ModuleFiles { .. } => Failed::usage(&err),
             ServeError::Engine(_)
             | ServeError::Journal(_)
+            | ServeError::Store(_)
             | ServeError::Transport(_)
             | ServeError::Listen(_)
             | ServeError::Addresses { .. }
