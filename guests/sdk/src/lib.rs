@@ -12,6 +12,7 @@ pub mod comment;
 pub mod commit_status;
 pub mod custom;
 mod event_json;
+pub mod form;
 pub mod git;
 pub mod github;
 pub mod hash;

@@ -6,6 +6,7 @@
 
 use herald_provider::custom::marks::cleaned;
 use herald_provider::custom::{self, Kind, escape};
+use herald_provider::form;
 use herald_provider::json::Value as Json;
 
 use crate::engine::{Engine, Mistake};
@@ -112,9 +113,9 @@ fn field<'a>(engine: &Engine<'a>, name: &str, value: &'a Json) -> Result<Option<
         }
     };
     let mut field = String::new();
-    escape::form(&mut field, &cleaned(name));
+    form::escape(&mut field, &cleaned(name));
     field.push('=');
-    custom::marks::escape(&mut field, &text, escape::form);
+    custom::marks::escape(&mut field, &text, form::escape);
     Ok(Some(field))
 }
 

@@ -52,25 +52,6 @@ pub fn line(out: &mut String, text: &str) {
     out.extend(text.chars().map(|char| if char.is_control() { ' ' } else { char }));
 }
 
-/// As a part of a form (<https://url.spec.whatwg.org/#urlencoded-serializing>).
-pub fn form(out: &mut String, text: &str) {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
-                out.push(char::from(byte));
-            }
-            b' ' => out.push('+'),
-            byte => {
-                out.push('%');
-                out.push(DIGITS[usize::from(byte >> 4)]);
-                out.push(DIGITS[usize::from(byte & 0xf)]);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +74,6 @@ mod tests {
         check(markdown, "*a* [b](c) <d> e_f", "\\*a\\* \\[b\\](c) \\<d\\> e\\_f");
         check(markdown, "- a - b\n 1. c 2. d\n== 3", "\\- a - b\n 1\\. c 2. d\n\\== 3");
         check(line, "a\r\nb: c", "a  b: c");
-        check(form, "a b&c=ü", "a+b%26c%3D%C3%BC");
+        check(crate::form::escape, "a b&c=ü", "a+b%26c%3D%C3%BC");
     }
 }

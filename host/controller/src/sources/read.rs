@@ -166,55 +166,43 @@ impl Reader {
     }
 
     fn provider(&mut self, node: &Node, fields: &Fields<'_>) {
-        let (head, notes) = Head::read(&self.file, node, fields, "Provider");
-        let mistakes = match head {
-            Some(head) => {
-                let (object, mistakes) = provider::read(fields, head, notes);
-                self.content.objects.providers.extend(object);
-                mistakes
-            }
-            None => notes.finish().1,
-        };
-        self.content.mistakes.extend(mistakes);
+        let object = self.read(node, fields, "Provider", provider::read);
+        self.content.objects.providers.extend(object);
     }
 
     fn alert(&mut self, node: &Node, fields: &Fields<'_>) {
-        let (head, notes) = Head::read(&self.file, node, fields, "Alert");
-        let mistakes = match head {
-            Some(head) => {
-                let (object, mistakes) = alert::read(fields, head, notes);
-                self.content.objects.alerts.extend(object);
-                mistakes
-            }
-            None => notes.finish().1,
-        };
-        self.content.mistakes.extend(mistakes);
+        let object = self.read(node, fields, "Alert", alert::read);
+        self.content.objects.alerts.extend(object);
     }
 
     fn module(&mut self, node: &Node, fields: &Fields<'_>) {
-        let (head, notes) = Head::read(&self.file, node, fields, "ProviderModule");
-        let mistakes = match head {
-            Some(head) => {
-                let (object, mistakes) = module::read(fields, head, notes);
-                self.content.objects.modules.extend(object);
-                mistakes
-            }
-            None => notes.finish().1,
-        };
-        self.content.mistakes.extend(mistakes);
+        let object = self.read(node, fields, "ProviderModule", module::read);
+        self.content.objects.modules.extend(object);
     }
 
     fn secret(&mut self, node: &Node, fields: &Fields<'_>) {
-        let (head, notes) = Head::read(&self.file, node, fields, "Secret");
-        let mistakes = match head {
-            Some(head) => {
-                let (object, mistakes) = secret::read(fields, head, notes);
-                self.content.objects.secrets.push(object);
-                mistakes
-            }
-            None => notes.finish().1,
+        let object = self.read(node, fields, "Secret", |fields, head, notes| {
+            let (object, mistakes) = secret::read(fields, head, notes);
+            (Some(object), mistakes)
+        });
+        self.content.objects.secrets.extend(object);
+    }
+
+    /// Reads the head, and what follows it as this kind does.
+    fn read<T>(
+        &mut self,
+        node: &Node,
+        fields: &Fields<'_>,
+        kind: &'static str,
+        rest: impl FnOnce(&Fields<'_>, Head, Notes) -> (Option<T>, Vec<Mistake>),
+    ) -> Option<T> {
+        let (head, notes) = Head::read(&self.file, node, fields, kind);
+        let (object, mistakes) = match head {
+            Some(head) => rest(fields, head, notes),
+            None => (None, notes.finish().1),
         };
         self.content.mistakes.extend(mistakes);
+        object
     }
 }
 
