@@ -91,15 +91,21 @@ pub struct Artifact {
 }
 
 /// The registries that there are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Registries {
     /// Those that are asked without TLS, because the operator says so.
-    pub insecure: BTreeSet<String>,
+    insecure: BTreeSet<String>,
     /// The largest component that is pulled, in bytes.
-    pub max_bytes: u64,
+    max_bytes: u64,
 }
 
 impl Registries {
+    /// Registries with TLS, but for those that are `insecure`, and components up to this size.
+    #[must_use]
+    pub fn new(insecure: BTreeSet<String>, max_bytes: u64) -> Self {
+        Self { insecure, max_bytes }
+    }
+
     /// The digest of the manifest that a reference stands for now.
     ///
     /// # Errors
@@ -338,14 +344,6 @@ impl AsyncWrite for &mut Bounded {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
-    }
-}
-
-impl Registries {
-    /// Registries with TLS, and components up to this size.
-    #[must_use]
-    pub fn new(insecure: BTreeSet<String>, max_bytes: u64) -> Self {
-        Self { insecure, max_bytes }
     }
 }
 

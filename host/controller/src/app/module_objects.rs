@@ -102,6 +102,8 @@ impl ModuleObjects {
             self.withdraw(&before, &source).await;
         }
         if !self.is_settled(&wish, &materials) {
+            // Before it serves, so that nobody else ever finds it.
+            self.modules.allow(&wish.kind, &wish.namespaces);
             self.modules.recall(&wish.kind, &source, &self.admission).await;
             let taken = self.take(&wish, &materials, &source).await;
             let (artifact, failure) = match taken {
@@ -109,7 +111,6 @@ impl ModuleObjects {
                 // What it came from before still serves.
                 Err(failure) => (self.artifact(&wish.name), Some(failure)),
             };
-            self.modules.allow(&wish.kind, &wish.namespaces);
             let known =
                 Known { wish: wish.clone(), materials, at: Instant::now(), artifact, failure };
             self.known().insert(wish.name.clone(), known);
@@ -177,6 +178,9 @@ impl ModuleObjects {
         materials: &Materials,
     ) -> Result<Fetched, Failure> {
         let (reference, is_signed) = match (&wish.source, &materials.component) {
+            (ModuleSource::Object, Some(_)) if self.came_from(wish, materials, None) => {
+                return Ok(Fetched::Same);
+            }
             (ModuleSource::Object, Some(component)) => {
                 return Ok(Fetched::New(None, component.clone()));
             }
@@ -196,7 +200,7 @@ impl ModuleObjects {
         };
         let login = login.trusting(materials.ca.clone());
         let digest = self.registries.resolve(&image, &login).await.map_err(|err| fetched(&err))?;
-        if self.came_from(wish, materials, &digest) {
+        if self.came_from(wish, materials, Some(&digest)) {
             return Ok(Fetched::Same);
         }
         // What is verified is what is pulled, whatever the tag stands for a moment later.
@@ -212,13 +216,18 @@ impl ModuleObjects {
         Ok(Fetched::New(Some(digest), artifact.wasm))
     }
 
-    /// Whether the same was done with this artifact before and went well.
-    fn came_from(&self, wish: &ProviderModule, materials: &Materials, digest: &str) -> bool {
+    /// Whether the same was done before, with this artifact if it is one, and went well.
+    fn came_from(
+        &self,
+        wish: &ProviderModule,
+        materials: &Materials,
+        artifact: Option<&str>,
+    ) -> bool {
         self.known().get(&wish.name).is_some_and(|known| {
             known.failure.is_none()
                 && known.wish == *wish
                 && known.materials == *materials
-                && known.artifact.as_deref() == Some(digest)
+                && known.artifact.as_deref() == artifact
         })
     }
 

@@ -158,10 +158,10 @@ impl Lineage {
     }
 
     /// Whom to ask for a delivery, one after the other until one gives an answer.
-    pub(crate) fn line(&self, lot: u64) -> impl Iterator<Item = &Arc<Loaded>> {
+    pub(crate) fn line(&self, lot: impl FnOnce() -> u64) -> impl Iterator<Item = &Arc<Loaded>> {
         let canary = self
             .candidate()
-            .filter(|candidate| candidate.state == State::Canary && candidate.rollout.takes(lot));
+            .filter(|candidate| candidate.state == State::Canary && candidate.rollout.takes(lot()));
         let others = if self.pinned.is_some() { &[][..] } else { &self.revisions };
         let previous = others.iter().filter(|revision| revision.state == State::Previous);
         canary.into_iter().chain(self.active()).chain(previous).map(|revision| &revision.loaded)

@@ -17,7 +17,7 @@ use crate::telemetry::report;
 
 impl Modules {
     /// Whom to ask for a delivery, one after the other until one gives an answer.
-    pub(crate) fn line(&self, kind: &str, lot: u64) -> Vec<Arc<Loaded>> {
+    pub(crate) fn line(&self, kind: &str, lot: impl FnOnce() -> u64) -> Vec<Arc<Loaded>> {
         let by_type = self.by_type.load();
         let lineage = by_type.get(kind);
         lineage.map(|lineage| lineage.line(lot).cloned().collect()).unwrap_or_default()
@@ -64,8 +64,8 @@ impl Modules {
             });
             return;
         }
-        let mut moved = lineage.clone();
-        if lineage.candidate().is_some() && moved.advance(Timestamp::now()) {
+        // Only while one is on trial, as every delivery comes by here.
+        if lineage.candidate().is_some() && lineage.clone().advance(Timestamp::now()) {
             self.change(kind, |lineage| {
                 lineage.advance(Timestamp::now());
             });

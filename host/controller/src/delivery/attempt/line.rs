@@ -32,8 +32,9 @@ impl<T: Transport> Attempts<T> {
         if let Some(problem) = self.modules.forbids(&provider.kind, &provider.namespace) {
             return Outcome::Misconfigured(problem);
         }
-        let id = DeliveryId::new(&self.journal, asked.job.event_id, &asked.job.alert_uid);
-        let line = self.modules.line(&provider.kind, lot(&id));
+        let line = self.modules.line(&provider.kind, || {
+            lot(&DeliveryId::new(&self.journal, asked.job.event_id, &asked.job.alert_uid))
+        });
         let mut first = None;
         for loaded in &line {
             let outcome = self.ask(attempt, loaded, asked).await;
