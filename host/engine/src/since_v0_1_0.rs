@@ -1,4 +1,4 @@
-//! Version 0.1.0 of the interface, a draft still: what a module of it exports and imports, and how values pass.
+//! Version 0.1.0 of the interface: what a module of it exports and imports, and how values pass.
 //!
 //! This file and its two parts are the only ones with WIT types. They must not know limits, permissions' grants or
 //! where values come from.
@@ -16,7 +16,7 @@ use wit::exports::herald::provider::formatter;
 use wit::herald::provider::{full_address, log, secret_values};
 
 /// The version in the names of the interface.
-pub(crate) const VERSION: &str = "0.1.0-draft.1";
+pub(crate) const VERSION: &str = "0.1.0";
 
 /// What this version's names begin with.
 pub(crate) const PACKAGE: &str = "herald:provider/";
@@ -190,13 +190,13 @@ mod tests {
     fn imports_are_known_by_their_whole_name() {
         let check =
             |name: &str, known: bool| assert_eq!(Import::named(name).is_some(), known, "{name}");
-        check("herald:provider/log@0.1.0-draft.1", true);
-        check("herald:provider/full-address@0.1.0-draft.1", true);
-        check("herald:provider/secret-values@0.1.0-draft.1", true);
+        check("herald:provider/log@0.1.0", true);
+        check("herald:provider/full-address@0.1.0", true);
+        check("herald:provider/secret-values@0.1.0", true);
         check("herald:provider/log", false);
-        check("herald:provider/log0.1.0-draft.1", false);
+        check("herald:provider/log0.1.0", false);
         check("herald:provider/log@0.2.0", false);
-        check("herald:provider/formatter@0.1.0-draft.1", false);
+        check("herald:provider/formatter@0.1.0", false);
         check("wasi:cli/environment@0.2.6", false);
     }
 }

@@ -96,7 +96,7 @@ async fn a_good_module_loads_and_answers() {
     assert_eq!(module.description().purpose, Purpose::Message);
     assert_eq!(module.permissions(), []);
     assert_eq!(module.size(), wasm.len());
-    assert_eq!(module.interface(), "0.1.0-draft.1");
+    assert_eq!(module.interface(), "0.1.0");
     assert!(
         module.digest().starts_with("sha256:") && module.digest().len() == 71,
         "{}",
@@ -141,9 +141,10 @@ async fn what_is_no_module_is_refused_with_the_reason() {
     check(b"#!/bin/sh".to_vec(), "not-a-component", "another format").await;
     check(wat::parse_str("(module)").unwrap(), "missing-export", "does not export").await;
     check(b"\0asm\x0d\0\x01\0rest".to_vec(), "compile", "compiled").await;
-    let known = "version 0.1.0-draft.1";
+    let known = "version 0.1.0";
     check(wat::parse_str("(component)").unwrap(), "missing-export", known).await;
-    let empty = r#"(component (instance $f) (export "herald:provider/formatter@0.1.0-draft.1" (instance $f)))"#;
+    let empty =
+        r#"(component (instance $f) (export "herald:provider/formatter@0.1.0" (instance $f)))"#;
     check(wat::parse_str(empty).unwrap(), "missing-export", "#describe`").await;
     let newer = Guest { version: "0.2.0", ..Guest::default() };
     check(newer.build(), "unsupported-interface", "version 0.2.0").await;
@@ -170,7 +171,7 @@ async fn an_unknown_import_is_refused_by_name() {
         ..guest
     };
     match load(&engine(), guest).await.unwrap_err() {
-        LoadError::UnknownImport(name) => assert_eq!(name, "herald:provider/socket@0.1.0-draft.1"),
+        LoadError::UnknownImport(name) => assert_eq!(name, "herald:provider/socket@0.1.0"),
         other => panic!("{other:?}"),
     }
 }

@@ -165,7 +165,7 @@ mod tests {
         check("wasi:cli/run@0.2.6", false);
         check("wasi:http/outgoing-handler@0.2.9", false);
         check("wasi:keyvalue/store@0.2.0", false);
-        check("herald:provider/log@0.1.0-draft.1", false);
+        check("herald:provider/log@0.1.0", false);
     }
 
     #[test]
