@@ -251,17 +251,18 @@ impl<T: Transport> Attempts<T> {
         let disclosed = disclosure::of(attempt.provider, Arc::clone(&attempt.mask));
         let has_onlooker = self.modules.shadow(&attempt.provider.kind).is_some();
         loop {
-            // The time is the receiver's, so the wait for other calls of the module does not count.
-            let waiting = Instant::now();
+            // The time is the receiver's, so neither the wait for other calls of the module nor its own call counts: both
+            // have limits of their own, and a request with no time left would be sent in vain.
+            let asked = Instant::now();
             let place = match module.module.place().await {
                 Ok(place) => place,
                 Err(err) => return attempt.broken(&err),
             };
-            deadline += waiting.elapsed();
             let said: Said = match place.next(&delivery, Arc::clone(&disclosed)).await {
                 Ok(said) => said,
                 Err(err) => return attempt.broken(&err),
             };
+            deadline += asked.elapsed();
             attempt.keep_first(&delivery, &said, has_onlooker);
             let action = match said {
                 Ok(action) => action,
