@@ -49,6 +49,8 @@ struct Queue {
     latest: HashMap<(&'static str, Key), Value>,
     urgent: VecDeque<(&'static str, Key)>,
     later: VecDeque<(&'static str, Key)>,
+    /// Whether the last urgent one was the newest.
+    was_newest: bool,
 }
 
 impl Queue {
@@ -63,10 +65,14 @@ impl Queue {
         }
     }
 
+    /// By turns the newest and the oldest of the urgent ones: who changes an object looks at it, also while thousands wait
+    /// since the start, and none of those waits for ever.
     fn pop(&mut self) -> Option<((&'static str, Key), Value)> {
         loop {
-            let target = self.urgent.pop_front().or_else(|| self.later.pop_front())?;
+            let urgent = if self.was_newest { self.urgent.pop_front() } else { self.urgent.pop_back() };
+            let target = urgent.or_else(|| self.later.pop_front())?;
             if let Some(status) = self.latest.remove(&target) {
+                self.was_newest = !self.was_newest;
                 return Some((target, status));
             }
         }
@@ -154,6 +160,13 @@ mod tests {
         Desired { kind: "Provider", key, status: status.into(), is_urgent }
     }
 
+    /// What is written from now on.
+    fn rest(queue: &mut Queue) -> Vec<String> {
+        std::iter::from_fn(|| queue.pop())
+            .map(|((_, key), status)| format!("{} {status}", key.name))
+            .collect()
+    }
+
     #[test]
     fn urgent_ones_come_first_and_only_the_latest_is_written() {
         let mut queue = Queue::default();
@@ -162,11 +175,21 @@ mod tests {
         queue.put(desired("c", 3, true));
         queue.put(desired("b", 4, true));
         queue.put(desired("a", 5, false));
-        let mut order = Vec::new();
-        while let Some(((_, key), status)) = queue.pop() {
-            order.push(format!("{} {status}", key.name));
-        }
-        assert_eq!(order, ["c 3", "b 4", "a 5"]);
+        assert_eq!(rest(&mut queue), ["b 4", "c 3", "a 5"]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_was_just_changed_does_not_wait_for_what_all_began_with() {
+        let mut queue = Queue::default();
+        for number in 0..5_000 {
+            queue.put(desired(&format!("old-{number}"), 1, true));
+        }
+        queue.pop();
+        queue.put(desired("changed", 2, true));
+        let order = rest(&mut queue);
+        assert!(order[..2].contains(&"changed 2".to_owned()), "{:?}", &order[..3]);
+        assert_eq!(order.len(), 5_000);
+        assert!(order[..4].contains(&"old-1 1".to_owned()), "{:?}", &order[..4]);
     }
 }
