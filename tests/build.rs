@@ -44,7 +44,7 @@ fn compile(components: &Path, target: &Path) {
         .arg("--target-dir")
         .arg(target)
         // What the modules of guests/ are built with.
-        .env("RUSTFLAGS", "-C link-arg=-zstack-size=65536")
+        .env("RUSTFLAGS", "-C link-arg=-zstack-size=65536 -C target-feature=+simd128")
         // Flags and wrappers meant for the host would reach the components through these.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")

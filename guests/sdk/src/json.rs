@@ -6,6 +6,8 @@
 
 pub use serde_json::Value;
 
+use crate::text::find_byte;
+
 /// An object as text; `fill` adds its members.
 ///
 /// `capacity` is a guess at its length, which saves growing the text piece by piece.
@@ -107,7 +109,7 @@ pub fn quote(out: &mut String, text: &str) {
     out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| SUSPECT[usize::from(byte)]) {
+    while let Some(at) = find_byte(rest.as_bytes(), is_suspect) {
         // A suspect byte is never inside a character, so this splits at a border.
         let (plain, tail) = rest.split_at(at);
         out.push_str(plain);
@@ -139,23 +141,11 @@ pub fn whole_seconds(value: &Value) -> Option<u32> {
     Some(seconds.ceil() as u32)
 }
 
-/// The bytes with which a character begins that may need an escape.
-const SUSPECT: [bool; 256] = {
-    let mut suspect = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        suspect[byte] = true;
-        byte += 1;
-    }
-    suspect[b'"' as usize] = true;
-    suspect[b'\\' as usize] = true;
-    suspect[b'<' as usize] = true;
-    suspect[b'>' as usize] = true;
-    suspect[b'&' as usize] = true;
-    // The first byte of U+2028 and U+2029, and of many that stay as they are.
-    suspect[0xe2] = true;
-    suspect
-};
+/// Whether a character that begins with this byte may need an escape. The last one is the first byte of U+2028 and U+2029,
+/// and of many that stay as they are.
+fn is_suspect(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
+}
 
 fn push_escaped(out: &mut String, char: char) {
     match char {
