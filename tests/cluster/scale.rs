@@ -1,21 +1,45 @@
-//! Many objects: how soon Herald is ready, and how much memory it takes.
+//! Many objects: how soon Herald is ready, how much memory it takes, and what of a processor, with and without events.
 //!
-//! Times are printed and not judged: the machine does much else meanwhile.
+//! Times are printed and not judged: the machine does much else meanwhile. What `deploy/` asks for is from here, in a
+//! release build: `cargo test --release --locked --workspace --test cluster -- --nocapture five_thousand`.
 
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use herald_tests::herald::Herald;
 use herald_tests::receiver::Receiver;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::emitter::{event, post};
+use crate::emitter::{event, post, try_post};
 use crate::world::{World, eventually, readiness, run};
 use crate::{alert, provider, secret};
 
 const N: usize = 5000;
 /// The aims are 10 s and this.
 const MEMORY: usize = 160 << 20;
+
+const EVENTS_PER_SECOND: u32 = 100;
+const EVENTS: usize = 1000;
+
+/// What was used since a moment.
+struct Meter {
+    cpu: Duration,
+    at: Instant,
+}
+
+impl Meter {
+    fn start(herald: &Herald) -> Self {
+        Self { cpu: herald.cpu_time().unwrap_or_default(), at: Instant::now() }
+    }
+
+    fn show(&self, herald: &Herald, what: &str) {
+        let cpu = herald.cpu_time().unwrap_or_default() - self.cpu;
+        let share = cpu.as_secs_f64() / self.at.elapsed().as_secs_f64();
+        let memory = herald.memory().unwrap_or_default() >> 20;
+        println!("{what}: {memory} MiB, {:.0} m of a processor", share * 1000.0);
+    }
+}
 
 #[test]
 fn five_thousand_providers_and_alerts_are_ready_soon() {
@@ -52,7 +76,13 @@ fn five_thousand_providers_and_alerts_are_ready_soon() {
         eventually("a message", async || receiver.count() == 1).await;
         let delivered = began.elapsed();
         // Statuses follow; what is read for them takes memory as well.
-        tokio::time::sleep(Duration::from_secs(20)).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let meter = Meter::start(&herald);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        meter.show(&herald, "while statuses are written");
+        let meter = Meter::start(&herald);
+        burst(&herald, &receiver).await;
+        meter.show(&herald, "the same with 100 events a second");
         let memory = herald.peak_memory().unwrap_or_default();
         println!(
             "{N} Providers and {N} Alerts: ready after {ready:?}, first message after {delivered:?}, {} MiB at most",
@@ -65,6 +95,22 @@ fn five_thousand_providers_and_alerts_are_ready_soon() {
             api.delete_collection(&DeleteParams::default(), &ListParams::default()).await.unwrap();
         }
     });
+}
+
+/// Posts events at a steady pace, and waits for their messages.
+async fn burst(herald: &Herald, receiver: &Receiver) {
+    let before = receiver.count();
+    let mut beat = tokio::time::interval(Duration::from_secs(1) / EVENTS_PER_SECOND);
+    let mut posts = Vec::new();
+    for nth in 0..EVENTS {
+        beat.tick().await;
+        let (url, event) = (herald.events(), event("apps", &format!("number {nth}")));
+        posts.push(tokio::spawn(async move { try_post(&url, &event).await }));
+    }
+    for post in posts {
+        assert_eq!(post.await.unwrap(), Some(202));
+    }
+    eventually("all arrive", async || receiver.count() >= before + EVENTS).await;
 }
 
 /// The last one has a Secret; those of the others are not there, so that their statuses say so.
