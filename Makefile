@@ -31,7 +31,7 @@ test-languages: setup
 	$(CARGO) test --locked --workspace --test languages -- --nocapture
 
 ## test-cluster: Herald at a real API server: the one of KUBECONFIG, of KUBEBUILDER_ASSETS, or of ../shared/testcluster;
-## needs Go, for helm and kubeconform
+## needs Go, for helm and kubeconform, and apt-get, for docker-registry
 test-cluster: setup
 	$(CARGO) test --locked --workspace --test cluster -- --test-threads=1
 

@@ -1,5 +1,7 @@
 //! ProviderModules: from an object to the module that serves, and what its status says of one that cannot.
 
+mod oci;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use herald_controller::modules::built_in;

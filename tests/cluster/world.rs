@@ -203,6 +203,8 @@ impl World {
     /// Removes what an earlier test, or an earlier run, has left.
     async fn clean(&self) {
         self.deny_identities().await;
+        let all = (DeleteParams::default(), ListParams::default());
+        super::provider_modules::api(self).delete_collection(&all.0, &all.1).await.unwrap();
         for kind in ["Provider", "Alert"] {
             let api: Api<DynamicObject> = Api::all_with(self.admin.clone(), &ours("v1beta3", kind));
             for object in api.list_metadata(&ListParams::default()).await.unwrap() {

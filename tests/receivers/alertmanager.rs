@@ -4,12 +4,12 @@ use std::path::Path;
 
 use herald_tests::events::kustomization;
 use herald_tests::install::debian;
+use herald_tests::process::{Process, answered, free_port, in_a_place_of_its_own, trusting};
 use herald_tests::service::{Service, client};
 use herald_tests::tls::Authority;
 use serde_json::{Value, json};
 
 use crate::held;
-use crate::process::{Process, answered, free_port, in_a_place_of_its_own, trusting};
 
 /// `fake-password` in the form that its configuration wants.
 const HASH: &str = "$2b$04$PoY5vpk1sJdCQfKOA5G5/.HdiK2dS8maql79Ij/8Mb3RiPJbePjNS";

@@ -10,7 +10,6 @@ mod alertmanager;
 mod matrix;
 mod nats;
 mod otel;
-mod process;
 mod registry;
 mod sentry;
 mod webhooks;

@@ -4,11 +4,11 @@ use std::process::Command;
 
 use herald_tests::events::kustomization;
 use herald_tests::install::python;
+use herald_tests::process::{Process, answered, free_port};
 use herald_tests::service::{Service, client};
 use serde_json::{Value, json};
 
 use crate::held;
-use crate::process::{Process, answered, free_port};
 
 struct Synapse {
     process: Process,

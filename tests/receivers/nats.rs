@@ -6,12 +6,12 @@ use std::process::Command;
 use herald_tests::events::kustomization;
 use herald_tests::herald::root;
 use herald_tests::install::{go, python};
+use herald_tests::process::{Process, free_port, printed};
 use herald_tests::service::Service;
 use herald_tests::tls::Authority;
 use serde_json::{Value, json};
 
 use crate::held;
-use crate::process::{Process, free_port, printed};
 
 /// The seed of the nkey in `nats/accounts.conf`.
 const NKEY: &str = "SUACMCLBTZKLGWCVJI2OTDDZQVTW36CKO7PXHHOJHFBGHNMBIXX7IYRSQU";

@@ -5,13 +5,13 @@ use std::process::Command;
 use herald_tests::events::kustomization;
 use herald_tests::herald::root;
 use herald_tests::install::go_program;
+use herald_tests::process::{Process, free_port};
 use herald_tests::receiver::Receiver;
 use herald_tests::service::Service;
 use herald_tests::tls::Authority;
 use serde_json::{Value, json};
 
 use crate::held;
-use crate::process::{Process, free_port};
 
 #[tokio::test]
 async fn a_collector_holds_spans_that_came_plain_and_with_client_certificates() {

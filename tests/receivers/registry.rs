@@ -1,141 +1,21 @@
 //! Debian's docker-registry as the source of modules: by tag and by digest, with a password and a private authority, away
 //! at start, with a wrong digest, and with signatures that are right, missing and wrong.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use herald_controller::modules::{MAX_MODULE_BYTES, built_in};
-use herald_controller::registry::Registries;
 use herald_controller::registry::image::Image;
-use herald_controller::registry::login::Login;
 use herald_tests::events::kustomization;
 use herald_tests::herald::{Herald, output, serve};
 use herald_tests::receiver::Receiver;
+use herald_tests::registry::Registry;
 use herald_tests::service::client;
-use herald_tests::tls::Authority;
-use jiff::Timestamp;
-use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, Config, ImageLayer};
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::held;
-use crate::process::{Process, free_port};
-use herald_tests::install::debian;
 
-/// `fake-password` as the registry wants it.
-const HASH: &str = "$2b$04$PoY5vpk1sJdCQfKOA5G5/.HdiK2dS8maql79Ij/8Mb3RiPJbePjNS";
 const GROUP: &str = "notification.toolkit.fluxcd.io/v1beta3";
-
-struct Registry {
-    process: Option<Process>,
-    port: u16,
-    authority: Authority,
-    /// What it holds outlives the process.
-    storage: TempDir,
-}
-
-impl Registry {
-    async fn start() -> Self {
-        // Another test may have been faster.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let (authority, storage) = (Authority::default(), tempfile::tempdir().unwrap());
-        let mut registry = Self { process: None, port: free_port(), authority, storage };
-        registry.restart().await;
-        registry
-    }
-
-    async fn restart(&mut self) {
-        let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
-        let (certificate, key) = self.authority.server_pem("127.0.0.1");
-        write("tls.crt", &certificate);
-        write("tls.key", &key);
-        write("htpasswd", &format!("herald:{HASH}\n"));
-        let config = json!({
-            "version": 0.1,
-            "log": {"level": "warn"},
-            "storage": {"filesystem": {"rootdirectory": self.storage.path()}},
-            "auth": {"htpasswd": {"realm": "modules", "path": "htpasswd"}},
-            "http": {
-                "addr": format!("127.0.0.1:{}", self.port),
-                "tls": {"certificate": "tls.crt", "key": "tls.key"},
-            },
-        });
-        // JSON is YAML.
-        write("config.yml", &config.to_string());
-        let mut command = Command::new(debian("docker-registry").join("usr/bin/docker-registry"));
-        command.args(["serve", "config.yml"]);
-        self.process = Some(Process::start(command, self.port, dir).await);
-    }
-
-    fn stop(&mut self) {
-        drop(self.process.take());
-    }
-
-    fn image(&self, tag: &str) -> Image {
-        format!("127.0.0.1:{}/acme/message{tag}", self.port).parse().unwrap()
-    }
-
-    fn logins(&self) -> String {
-        let auth = STANDARD.encode("herald:fake-password");
-        json!({"auths": {format!("127.0.0.1:{}", self.port): {"auth": auth}}}).to_string()
-    }
-
-    /// Puts the built-in module of a type there. Returns the digest of its manifest.
-    async fn push(&self, kind: &str, tag: &str) -> String {
-        let login = Login::parse(&self.logins()).unwrap().trusting(Some(self.authority.pem()));
-        let registries = Registries::new([].into(), MAX_MODULE_BYTES);
-        let wasm = built_in(kind).unwrap().to_vec();
-        registries.push(&self.image(tag), &login, wasm, Timestamp::now()).await.unwrap()
-    }
-
-    /// Signs a manifest as `cosign sign --key` does.
-    async fn sign(&self, digest: &str, named: &str, key: &rcgen::KeyPair) {
-        let random = SystemRandom::new();
-        let signer = EcdsaKeyPair::from_pkcs8(
-            &ECDSA_P256_SHA256_ASN1_SIGNING,
-            &key.serialize_der(),
-            &random,
-        );
-        let payload = json!({"critical": {
-            "identity": {"docker-reference": format!("127.0.0.1:{}/acme/message", self.port)},
-            "image": {"docker-manifest-digest": named},
-            "type": "cosign container image signature",
-        }, "optional": null})
-        .to_string();
-        let signature = signer.unwrap().sign(&random, payload.as_bytes()).unwrap();
-        let annotation =
-            ("dev.cosignproject.cosign/signature".to_owned(), STANDARD.encode(signature));
-        let layer = ImageLayer::new(
-            payload,
-            "application/vnd.dev.cosign.simplesigning.v1+json".to_owned(),
-            Some(BTreeMap::from([annotation])),
-        );
-        let config = Config::new("{}", "application/vnd.oci.image.config.v1+json".to_owned(), None);
-        let ca = Certificate {
-            encoding: CertificateEncoding::Pem,
-            data: self.authority.pem().into_bytes(),
-        };
-        let client = Client::new(ClientConfig {
-            extra_root_certificates: vec![ca],
-            ..ClientConfig::default()
-        });
-        let at: Reference =
-            format!("127.0.0.1:{}/acme/message:{}.sig", self.port, digest.replace(':', "-"))
-                .parse()
-                .unwrap();
-        let auth = RegistryAuth::Basic("herald".to_owned(), "fake-password".to_owned());
-        client.push(&at, &[layer], config, &auth, None).await.unwrap();
-    }
-}
 
 /// A folder with a Provider of the type `message`, its Alert, and the ProviderModule for it.
 struct Place {
@@ -154,6 +34,11 @@ impl Place {
 
     /// Writes the manifests anew; `spec` and `oci` are added to what each ProviderModule has here.
     fn write(&self, reference: &Image, spec: &Value, oci: &Value, key: &str) {
+        self.write_trusting(reference, spec, oci, &json!({"cosign.pub": key}));
+    }
+
+    /// The same with all that the Secret has for signatures.
+    fn write_trusting(&self, reference: &Image, spec: &Value, oci: &Value, trusted: &Value) {
         let named = |name: &str| json!({"namespace": "default", "name": name});
         let mut source = json!({
             "reference": reference.to_string(),
@@ -163,10 +48,12 @@ impl Place {
         merge(&mut source, oci);
         let mut module = json!({"type": "message", "interval": "10s", "source": {"oci": source}});
         merge(&mut module, spec);
+        let mut values =
+            json!({".dockerconfigjson": self.registry.logins(), "ca.crt": self.registry.ca()});
+        merge(&mut values, trusted);
         let all = [
             json!({"apiVersion": "herald.dev/v1alpha1", "kind": "ProviderModule", "metadata": {"name": "message"}, "spec": module}),
-            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "registry"}, "stringData": {
-                ".dockerconfigjson": self.registry.logins(), "ca.crt": self.registry.authority.pem(), "cosign.pub": key}}),
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "registry"}, "stringData": values}),
             json!({"apiVersion": GROUP, "kind": "Provider", "metadata": {"name": "hook"}, "spec": {
                 "type": "message", "address": self.receiver.url("/")}}),
             json!({"apiVersion": GROUP, "kind": "Alert", "metadata": {"name": "hook"}, "spec": {

@@ -4,11 +4,11 @@ use std::process::Command;
 
 use herald_tests::events::kustomization;
 use herald_tests::install::python;
+use herald_tests::process::{Process, free_port, printed};
 use herald_tests::service::Service;
 use serde_json::{Value, json};
 
 use crate::held;
-use crate::process::{Process, free_port, printed};
 
 /// Its settings: nothing leaves the machine, and an event is kept before it is answered.
 const SETTINGS: &str = r#"

@@ -5,12 +5,12 @@ use std::process::Command;
 
 use herald_tests::events::kustomization;
 use herald_tests::install::python;
+use herald_tests::process::printed;
 use herald_tests::receiver::{Received, Receiver};
 use herald_tests::service::Service;
 use serde_json::{Value, json};
 
 use crate::held;
-use crate::process::printed;
 
 const KEY: &str = "whsec_ZmFrZS1zaWduaW5nLWtleS1mb3ItdGVzdHM=";
 

@@ -14,7 +14,9 @@ pub mod events;
 pub mod examples;
 pub mod herald;
 pub mod install;
+pub mod process;
 pub mod receiver;
+pub mod registry;
 pub mod service;
 pub mod tls;
 
