@@ -12,7 +12,7 @@ use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patc
 use serde_json::{Value, json};
 
 use crate::emitter::{event, post};
-use crate::world::{World, eventually, run};
+use crate::world::{PATIENCE, World, eventually, manifests, run, within};
 use crate::{alert, provider};
 
 /// A ProviderModule and the ConfigMap that holds its module.
@@ -193,6 +193,32 @@ fn a_revision_that_traps_is_rolled_back_and_the_status_tells_it() {
         assert!(message.contains("of its 3 calls trapped"), "{message}");
         let trap = object["status"]["lastTrap"].as_str().unwrap();
         assert!(trap.contains("panicked") || trap.contains("trapped"), "{trap}");
+        herald.stop().await;
+    });
+}
+
+#[test]
+fn where_one_namespace_is_followed_the_log_says_what_they_need() {
+    run(async |world| {
+        for mut object in manifests("deploy/kustomize/base/rbac.yaml") {
+            if let Some(rules) = object["rules"].as_array_mut() {
+                rules.retain(|rule| rule["apiGroups"] != json!(["herald.dev"]));
+            }
+            world.apply(&object).await;
+        }
+        let herald = world.herald(&["--watch-all-namespaces=false"]).await;
+        let says = |part: &str| herald.log().matches(part).count();
+        let is_told = within(PATIENCE, async || {
+            says("Bind a ClusterRole with the rules for herald.dev") == 1
+        })
+        .await;
+        world.restore_rights().await;
+        assert!(is_told, "{}", herald.log());
+        // With the right they are followed there as well.
+        world.namespace("apps").await;
+        world.apply_all(&one("alone", "alone")).await;
+        ready(world, "alone", "True Installed").await;
+        assert_eq!(says("ProviderModules are not followed"), 1);
         herald.stop().await;
     });
 }

@@ -105,7 +105,7 @@ pub(super) async fn follow(
                 }
                 Some(Err(err)) => {
                     if !told {
-                        tracing::warn!("ProviderModules cannot be followed now: {}", report(&err));
+                        tracing::warn!("{}", cannot_follow(&err));
                         told = true;
                     }
                     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -113,6 +113,28 @@ pub(super) async fn follow(
                 None => return,
             },
         }
+    }
+}
+
+/// Why they are not followed, and what to do.
+fn cannot_follow(err: &watcher::Error) -> String {
+    let is_forbidden = match err {
+        watcher::Error::InitialListFailed(err)
+        | watcher::Error::WatchStartFailed(err)
+        | watcher::Error::WatchFailed(err) => {
+            matches!(err, kube::Error::Api(status) if status.code == 403)
+        }
+        watcher::Error::WatchError(status) => status.code == 403,
+        watcher::Error::NoResourceVersion => false,
+    };
+    if is_forbidden {
+        // As where one namespace is followed alone: its Role cannot give a right to objects of the cluster.
+        "ProviderModules are not followed: they are of the cluster, and this ServiceAccount may not list and watch them. \
+         Bind a ClusterRole with the rules for herald.dev to it, and let it get the Secrets and ConfigMaps that they name; \
+         or take modules from a folder with --modules-dir"
+            .to_owned()
+    } else {
+        format!("ProviderModules cannot be followed now: {}", report(err))
     }
 }
 
