@@ -13,6 +13,7 @@ mod disk;
 mod egress;
 mod floods;
 mod hostile;
+mod keyless;
 mod kit;
 mod lanes;
 mod migrate;

@@ -226,6 +226,7 @@ const OWNED: &[(&str, &[&str])] = &[
             "host/controller/src/registry/signature.rs",
         ],
     ),
+    ("webpki", &["host/controller/src/registry/certificate.rs"]),
 ];
 
 /// Where the value of a secret may be looked at.

@@ -1,5 +1,5 @@
 //! Debian's docker-registry as the source of modules: by tag and by digest, with a password and a private authority, away
-//! at start, with a wrong digest, and with signatures that are right, missing and wrong.
+//! at start, with a wrong digest, and with signatures that are right, missing and wrong, with a key and without.
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +10,7 @@ use herald_tests::herald::{Herald, output, serve};
 use herald_tests::receiver::Receiver;
 use herald_tests::registry::Registry;
 use herald_tests::service::client;
+use herald_tests::sigstore::{Person, Sigstore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -185,4 +186,61 @@ async fn only_what_is_signed_with_the_key_serves() {
     assert_eq!(place.form(&herald, "second").await, "generic");
     assert_eq!(herald.stop().await, Some(0));
     assert!(Path::new(&place.data()).join("modules/revisions.json").exists());
+}
+
+#[tokio::test]
+async fn only_what_somebody_signed_who_may_serves() {
+    const ISSUER: &str = "https://token.actions.githubusercontent.com";
+    const WORKFLOW: &str =
+        "https://github.com/acme/modules/.github/workflows/release.yml@refs/tags/1";
+    let (place, sigstore) = (Place::new().await, Sigstore::default());
+    let named = |name: &str| json!({"namespace": "default", "name": name});
+    let wanted =
+        json!({"issuer": format!("^{ISSUER}$"), "subject": "^https://github.com/acme/modules/"});
+    let signed = json!({"verifyKeyless": {
+        "trustRootSecretRef": named("registry"), "matchOIDCIdentity": [wanted]}});
+    let trusted = json!({"fulcio.crt.pem": sigstore.fulcio(), "rekor.pub": sigstore.rekor()});
+    let image = place.registry.image(":1");
+    let digest = place.registry.push("generic", ":1").await;
+    let attach = async |from: &Sigstore, subject: &str, named: &str| {
+        let made = from.sign(named, &Person::new(ISSUER, subject), 60);
+        place.registry.attach(&digest, made.payload.clone(), made.annotations()).await;
+    };
+    place.write_trusting(&image, &json!({}), &signed, &trusted);
+    let said = place.refused();
+    assert!(said.contains("it has no signature"), "{said}");
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    place.registry.sign(&digest, &digest, &key).await;
+    let said = place.refused();
+    assert!(said.contains("has no certificate, so it was made with a key"), "{said}");
+    attach(&Sigstore::default(), WORKFLOW, &digest).await;
+    let said = place.refused();
+    assert!(said.contains("give that log's key as rekor.pub"), "{said}");
+    attach(&sigstore, "https://github.com/eve/modules", &digest).await;
+    let said = place.refused();
+    assert!(said.contains("https://github.com/eve/modules"), "{said}");
+    attach(&sigstore, WORKFLOW, &format!("sha256:{}", "0".repeat(64))).await;
+    let said = place.refused();
+    assert!(said.contains("for another manifest"), "{said}");
+    place.write_trusting(
+        &image,
+        &json!({}),
+        &signed,
+        &json!({"rekor.pub": "no key", "fulcio.crt.pem": sigstore.fulcio()}),
+    );
+    let said = place.refused();
+    assert!(said.contains("rekor.pub is no public key"), "{said}");
+    place.write_trusting(&image, &json!({}), &signed, &json!({"rekor.pub": sigstore.rekor()}));
+    let said = place.refused();
+    assert!(said.contains("has no key fulcio.crt.pem"), "{said}");
+
+    attach(&sigstore, WORKFLOW, &digest).await;
+    place.write_trusting(&image, &json!({}), &signed, &trusted);
+    let herald = place.herald().await;
+    assert_eq!(place.form(&herald, "first").await, "generic");
+    place.registry.push("slack", ":1").await;
+    let told = || herald.log().contains("it has no signature").then_some(());
+    held("the new artifact is refused", || herald.log(), async || told()).await;
+    assert_eq!(place.form(&herald, "second").await, "generic");
+    assert_eq!(herald.stop().await, Some(0));
 }

@@ -18,6 +18,7 @@ pub mod process;
 pub mod receiver;
 pub mod registry;
 pub mod service;
+pub mod sigstore;
 pub mod tls;
 
 use std::time::{Duration, Instant};

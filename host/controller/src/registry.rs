@@ -3,8 +3,12 @@
 //! It talks to registries that the operator named, and must not know what a module is, which types there are, or where
 //! a reference came from.
 
+pub mod certificate;
+mod der;
 pub mod image;
+pub mod keyless;
 pub mod login;
+pub mod rekor;
 pub mod signature;
 
 use std::collections::BTreeSet;
@@ -28,14 +32,18 @@ use tokio::time::timeout;
 
 use self::image::Image;
 use self::login::Login;
-use self::signature::{SignatureError, Signed};
+use self::signature::{SignatureError, Signed, Trust};
 
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const LAYER: &str = "application/wasm";
 /// What a few older tools call the layer.
 const OLD_LAYER: &str = "application/vnd.wasm.content.layer.v1+wasm";
 const SIGNATURE_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+// What cosign writes beside such a layer.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const BUNDLE: &str = "dev.sigstore.cosign/bundle";
 
 /// How long one request may take, and how long a whole pull.
 const REQUEST: Duration = Duration::from_secs(30);
@@ -172,16 +180,16 @@ impl Registries {
         in_time(image, REQUEST, client.fetch_manifest_digest(image.reference(), &auth)).await
     }
 
-    /// Checks that the manifest with this digest was signed with a key, as cosign does it.
+    /// Checks that the manifest with this digest was signed by whom it must be, as cosign does it.
     ///
     /// # Errors
-    /// There is no signature, or none by this key; or the registry does not say.
+    /// There is no such signature; or the registry does not say.
     pub async fn verify(
         &self,
         image: &Image,
         digest: &str,
         login: &Login,
-        key: &signature::Key,
+        trust: &Trust,
     ) -> Result<(), RegistryError> {
         let failed = |source| RegistryError::Signature { image: image.to_string(), source };
         let client = self.client(login);
@@ -196,10 +204,20 @@ impl Registries {
         let mut last = SignatureError::None;
         let layers = manifest.layers.iter().filter(|layer| layer.media_type == SIGNATURE_LAYER);
         for layer in layers.take(MAX_SIGNATURES) {
-            let annotations = layer.annotations.as_ref();
-            let Some(signature) = annotations.and_then(|all| all.get(SIGNATURE)) else { continue };
+            let said = |name: &str| {
+                let all = layer.annotations.as_ref()?;
+                all.get(name).map(String::as_str)
+            };
+            let Some(signature) = said(SIGNATURE) else { continue };
             let payload = self.blob(&client, &signatures, layer, MAX_PAYLOAD_BYTES).await?;
-            match (Signed { payload: &payload, signature }).verify(key, digest) {
+            let signed = Signed {
+                payload: &payload,
+                signature,
+                certificate: said(CERTIFICATE),
+                chain: said(CHAIN),
+                bundle: said(BUNDLE),
+            };
+            match signed.verify(trust, digest) {
                 Ok(()) => return Ok(()),
                 Err(err) => last = err,
             }

@@ -43,11 +43,31 @@ pub enum ModuleSource {
     Oci {
         /// `registry/repository:tag`, or with a digest.
         reference: String,
-        /// Whether it must be signed with the key that comes with it.
-        is_signed: bool,
+        /// Who must have signed it.
+        signer: Signer,
     },
     /// In an object that holds it.
     Object,
+}
+
+/// Who must have signed an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// Nobody.
+    Anybody,
+    /// Whoever has the key to the one that comes with it.
+    Key,
+    /// One of these, as the authorities and the log that come with it say.
+    Keyless(Vec<Identity>),
+}
+
+/// Somebody who may sign, as regular expressions in the syntax of Go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Who vouches for the subject, such as the URL of an OpenID Connect issuer.
+    pub issuer: String,
+    /// A mail address or a URI, such as that of a workflow.
+    pub subject: String,
 }
 
 /// What its source needs or holds, read from Secrets and ConfigMaps.
@@ -59,6 +79,10 @@ pub struct Materials {
     pub ca: Option<String>,
     /// The key that must have signed the artifact, as PEM.
     pub key: Option<String>,
+    /// The authorities whose certificates count for signatures without a key, as PEM.
+    pub fulcio: Option<String>,
+    /// The key of the transparency log that such signatures are entered in, as PEM.
+    pub rekor: Option<String>,
     /// The component itself.
     pub component: Option<Vec<u8>>,
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use herald_core::provider_module::{
-    Failure, Installed, MIN_INTERVAL, Materials, ModuleSource, ProviderModule, RevisionSeen,
+    Failure, Installed, MIN_INTERVAL, Materials, ModuleSource, ProviderModule, RevisionSeen, Signer,
 };
 use herald_engine::Limits;
 use tokio::sync::watch;
@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::modules::grants::Grant;
 use crate::modules::{Admission, Candidate, Modules, RefuseModuleError, Source};
 use crate::registry::image::Image;
+use crate::registry::keyless::{Keyless, ParseKeylessError};
 use crate::registry::login::Login;
-use crate::registry::signature::Key;
+use crate::registry::signature::{Key, Trust};
 use crate::registry::{Registries, RegistryError};
 use crate::sources::cluster::Installer;
 use crate::telemetry::report;
@@ -177,7 +178,7 @@ impl ModuleObjects {
         wish: &ProviderModule,
         materials: &Materials,
     ) -> Result<Fetched, Failure> {
-        let (reference, is_signed) = match (&wish.source, &materials.component) {
+        let (reference, signer) = match (&wish.source, &materials.component) {
             (ModuleSource::Object, Some(_)) if self.came_from(wish, materials, None) => {
                 return Ok(Fetched::Same);
             }
@@ -187,7 +188,7 @@ impl ModuleObjects {
             (ModuleSource::Object, None) => {
                 return Err(lasting("InvalidSpec", "spec.source holds no module".to_owned()));
             }
-            (ModuleSource::Oci { reference, is_signed }, _) => (reference, *is_signed),
+            (ModuleSource::Oci { reference, signer }, _) => (reference, signer),
         };
         let image: Image = reference.parse().map_err(|err| {
             lasting("InvalidSpec", format!("spec.source.oci.reference: {}", report(&err)))
@@ -205,11 +206,8 @@ impl ModuleObjects {
         }
         // What is verified is what is pulled, whatever the tag stands for a moment later.
         let pinned = image.at(&digest);
-        if is_signed {
-            let key = materials.key.as_deref().unwrap_or_default();
-            let key = Key::parse(key)
-                .map_err(|err| passing("KeyInvalid", format!("cosign.pub {}", report(&err))))?;
-            let verified = self.registries.verify(&image, &digest, &login, &key).await;
+        if let Some(trust) = trust(signer, materials)? {
+            let verified = self.registries.verify(&image, &digest, &login, &trust).await;
             verified.map_err(|err| fetched(&err))?;
         }
         let artifact = self.registries.pull(&pinned, &login).await.map_err(|err| fetched(&err))?;
@@ -299,6 +297,28 @@ fn lasting(reason: &'static str, message: String) -> Failure {
 
 fn passing(reason: &'static str, message: String) -> Failure {
     Failure { reason, message, is_final: false }
+}
+
+/// Whose signature an artifact must have, if it must have one.
+fn trust(signer: &Signer, materials: &Materials) -> Result<Option<Trust>, Failure> {
+    let given = |text: &Option<String>| text.clone().unwrap_or_default();
+    match signer {
+        Signer::Anybody => Ok(None),
+        Signer::Key => match Key::parse(&given(&materials.key)) {
+            Ok(key) => Ok(Some(Trust::Key(key))),
+            Err(err) => Err(passing("KeyInvalid", format!("cosign.pub {}", report(&err)))),
+        },
+        Signer::Keyless(identities) => {
+            let (fulcio, rekor) = (given(&materials.fulcio), given(&materials.rekor));
+            match Keyless::parse(&fulcio, &rekor, identities) {
+                Ok(keyless) => Ok(Some(Trust::Keyless(Box::new(keyless)))),
+                Err(err @ (ParseKeylessError::Authorities(_) | ParseKeylessError::Log(_))) => {
+                    Err(passing("TrustRootInvalid", report(&err)))
+                }
+                Err(err) => Err(lasting("InvalidSpec", report(&err))),
+            }
+        }
+    }
 }
 
 fn fetched(err: &RegistryError) -> Failure {

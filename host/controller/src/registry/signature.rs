@@ -1,5 +1,5 @@
-//! Signatures of artifacts as cosign makes them with a key: ECDSA with P-256 and SHA-256 over a small JSON text that names
-//! the manifest. Whatever is wrong with one, it does not count.
+//! Signatures of artifacts as cosign makes them: ECDSA with P-256 and SHA-256 over a small JSON text that names the
+//! manifest, with a key that is trusted or with a certificate (`keyless`). Whatever is wrong with one, it does not count.
 
 use std::fmt;
 
@@ -11,6 +11,8 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::keyless::{Keyless, KeylessError};
+
 /// What stands before the point of a public key on P-256: its algorithm and its curve, as RFC 5480 has them in DER.
 const P256: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
@@ -21,7 +23,7 @@ const P256: [u8; 26] = [
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SignatureError {
     /// There is none.
-    #[error("it has no signature; sign it with `cosign sign --key`")]
+    #[error("it has no signature; sign it with `cosign sign --new-bundle-format=false`")]
     None,
     /// It is by another key, or of another text.
     #[error("no signature of it was made with the key that is trusted here")]
@@ -29,6 +31,9 @@ pub enum SignatureError {
     /// It is right and says something else.
     #[error("its signature is for another manifest")]
     OtherManifest,
+    /// It was not made by somebody who may, as far as can be proved.
+    #[error(transparent)]
+    Keyless(#[from] KeylessError),
 }
 
 /// A text that is no key.
@@ -60,13 +65,41 @@ impl Key {
             der.strip_prefix(&P256).filter(|point| point.len() == 65).ok_or(ParseKeyError)?;
         Ok(Self(point.to_vec()))
     }
+
+    /// The key in DER, with its algorithm.
+    pub(super) fn to_der(&self) -> Vec<u8> {
+        [&P256[..], &self.0].concat()
+    }
+
+    /// Whether it made this signature of this text.
+    pub(super) fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.0);
+        key.verify(text, signature).is_ok()
+    }
 }
 
-/// A text and its signature in base64.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Signed<'a> {
-    pub(super) payload: &'a [u8],
-    pub(super) signature: &'a str,
+/// Whose signature an artifact must have.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// That of a key.
+    Key(Key),
+    /// That of somebody with a certificate.
+    Keyless(Box<Keyless>),
+}
+
+/// A text and its signature, with what cosign puts beside it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signed<'a> {
+    /// The text.
+    pub payload: &'a [u8],
+    /// The signature in base64.
+    pub signature: &'a str,
+    /// The certificate of whoever signed, in PEM.
+    pub certificate: Option<&'a str>,
+    /// The certificates between that one and a root, in PEM.
+    pub chain: Option<&'a str>,
+    /// The entry of the transparency log, in JSON.
+    pub bundle: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -86,13 +119,21 @@ struct Named {
 }
 
 impl Signed<'_> {
-    /// Whether it is by this key and about this manifest.
-    pub(super) fn verify(self, key: &Key, digest: &str) -> Result<(), SignatureError> {
-        let signature =
-            STANDARD.decode(self.signature.trim()).map_err(|_| SignatureError::OtherKey)?;
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &key.0)
-            .verify(self.payload, &signature)
-            .map_err(|_| SignatureError::OtherKey)?;
+    /// Whether it is by whom it must be and about this manifest.
+    ///
+    /// # Errors
+    /// It is not; the text says what to change.
+    pub fn verify(self, trust: &Trust, digest: &str) -> Result<(), SignatureError> {
+        match trust {
+            Trust::Key(key) => {
+                let signature = STANDARD.decode(self.signature.trim());
+                let signature = signature.map_err(|_| SignatureError::OtherKey)?;
+                if !key.has_signed(self.payload, &signature) {
+                    return Err(SignatureError::OtherKey);
+                }
+            }
+            Trust::Keyless(keyless) => keyless.verify(self)?,
+        }
         // Only now is the text worth reading.
         let payload: Payload =
             serde_json::from_slice(self.payload).map_err(|_| SignatureError::OtherManifest)?;
@@ -128,7 +169,8 @@ mod tests {
         let other = Key::parse(&other.public_key_pem()).unwrap();
         assert_eq!(key.0, pair.der_bytes());
         let verify = |payload: &[u8], signature: &str, key: &Key, digest| {
-            Signed { payload, signature }.verify(key, digest)
+            let signed = Signed { payload, signature, ..Signed::default() };
+            signed.verify(&Trust::Key(key.clone()), digest)
         };
         assert_eq!(verify(payload, &signature, &key, "sha256:aa"), Ok(()));
         assert_eq!(

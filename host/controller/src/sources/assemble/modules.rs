@@ -45,14 +45,8 @@ fn materials<'a>(
 ) -> Result<Materials, String> {
     let mut materials = Materials::default();
     if let Some(oci) = &spec.source.oci {
-        for (reference, key, place) in [
-            (&oci.pull_secret_ref, ".dockerconfigjson", &mut materials.logins),
-            (&oci.cert_secret_ref, "ca.crt", &mut materials.ca),
-            (&oci.verify_secret_ref, "cosign.pub", &mut materials.key),
-        ] {
-            if let Some(reference) = reference {
-                *place = Some(secret(reference, key, secrets)?);
-            }
+        for (reference, key, place) in oci.secrets(&mut materials) {
+            *place = Some(secret(reference, key, secrets)?);
         }
     }
     if let Some(reference) = &spec.source.config_map {

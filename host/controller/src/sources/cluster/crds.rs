@@ -17,8 +17,9 @@ use kube::CustomResourceExt as _;
 pub use alert::{Alert, AlertStatus};
 pub use provider::{Provider, ProviderStatus};
 pub use provider_module::{
-    BadSpec, CanarySpec, KeyReference, LimitsSpec, ObjectReference, OciSpec, ProviderModule,
-    ProviderModuleSpec, ProviderModuleStatus, RevisionStatus, RolloutSpec, SourceSpec,
+    BadSpec, CanarySpec, IdentitySpec, KeyReference, KeylessSpec, LimitsSpec, ObjectReference,
+    OciSpec, ProviderModule, ProviderModuleSpec, ProviderModuleStatus, RevisionStatus, RolloutSpec,
+    SourceSpec,
 };
 pub use status::{Condition, LastDelivery};
 

@@ -237,14 +237,8 @@ impl Work {
         let mut materials = Materials::default();
         match (&wish.source, &object.spec.source.oci, &object.spec.source.config_map) {
             (ModuleSource::Oci { .. }, Some(oci), _) => {
-                for (reference, key, place) in [
-                    (&oci.pull_secret_ref, ".dockerconfigjson", &mut materials.logins),
-                    (&oci.cert_secret_ref, "ca.crt", &mut materials.ca),
-                    (&oci.verify_secret_ref, "cosign.pub", &mut materials.key),
-                ] {
-                    if let Some(reference) = reference {
-                        *place = Some(self.secret(reference, key).await?);
-                    }
+                for (reference, key, place) in oci.secrets(&mut materials) {
+                    *place = Some(self.secret(reference, key).await?);
                 }
             }
             (_, _, Some(reference)) => {

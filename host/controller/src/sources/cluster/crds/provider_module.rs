@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use herald_core::patterns::Patterns;
 use herald_core::provider_module::{
-    DEFAULT_INTERVAL, MIN_INTERVAL, ModuleSource, ProviderModule as Wish,
+    DEFAULT_INTERVAL, Identity, MIN_INTERVAL, Materials, ModuleSource, ProviderModule as Wish,
+    Signer,
 };
 use herald_core::rollout::{Canary, Rollout, RolloutError};
 use kube::CustomResource;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::status::{Condition, conditions, unobserved};
+use crate::telemetry::report;
 
 /// Which module serves a provider type, where it is, and what it may have.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -87,6 +90,36 @@ pub struct OciSpec {
     /// not serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_secret_ref: Option<ObjectReference>,
+    /// Who must have signed the artifact without a key, by a certificate of Fulcio and an entry of Rekor. Without a right
+    /// signature it does not serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify_keyless: Option<KeylessSpec>,
+}
+
+/// Who may sign, and who is believed to say who signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeylessSpec {
+    /// A Secret whose key `fulcio.crt.pem` has the certificates of Fulcio, at least a root, and whose key `rekor.pub` is
+    /// the public key of Rekor.
+    pub trust_root_secret_ref: ObjectReference,
+    /// Who may sign: one of these is enough.
+    #[serde(rename = "matchOIDCIdentity")]
+    #[schemars(length(min = 1))]
+    pub match_oidc_identity: Vec<IdentitySpec>,
+}
+
+/// Somebody who may sign. Both are regular expressions that are sought anywhere in the text: `^` and `$` hold its ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IdentitySpec {
+    /// Who vouched for the subject, such as `^https://token\.actions\.githubusercontent\.com$`.
+    #[schemars(length(min = 1))]
+    pub issuer: String,
+    /// The mail address or URI of who signed, such as
+    /// `^https://github\.com/acme/modules/\.github/workflows/release\.yml@refs/tags/.*$`.
+    #[schemars(length(min = 1))]
+    pub subject: String,
 }
 
 /// An object of some namespace.
@@ -199,12 +232,70 @@ pub enum BadSpec {
     /// It names no source, or several.
     #[error("spec.source: give exactly one of oci and configMap")]
     Source,
+    /// A signature is asked for in two ways.
+    #[error("spec.source.oci: give one of verifySecretRef and verifyKeyless, or none")]
+    Signers,
+    /// Nobody may sign.
+    #[error(
+        "spec.source.oci.verifyKeyless.matchOIDCIdentity: give at least one entry, each with an issuer and a subject"
+    )]
+    Nobody,
+    /// An expression cannot be used.
+    #[error("spec.source.oci.verifyKeyless.matchOIDCIdentity: {0}")]
+    Identity(String),
     /// A rollout makes no sense.
     #[error("spec.{0}")]
     Rollout(#[from] RolloutError),
     /// The interval is none.
     #[error("spec.interval: {0:?} is no duration of at least 10s, such as 5m")]
     Interval(String),
+}
+
+impl OciSpec {
+    fn signer(&self) -> Result<Signer, BadSpec> {
+        let keyless = match (&self.verify_secret_ref, &self.verify_keyless) {
+            (None, None) => return Ok(Signer::Anybody),
+            (Some(_), None) => return Ok(Signer::Key),
+            (Some(_), Some(_)) => return Err(BadSpec::Signers),
+            (None, Some(keyless)) => keyless,
+        };
+        let entries = &keyless.match_oidc_identity;
+        // An empty expression is found in every text.
+        if entries.is_empty()
+            || entries.iter().any(|entry| entry.issuer.is_empty() || entry.subject.is_empty())
+        {
+            return Err(BadSpec::Nobody);
+        }
+        for list in [
+            entries.iter().map(|entry| entry.issuer.clone()).collect::<Vec<_>>(),
+            entries.iter().map(|entry| entry.subject.clone()).collect(),
+        ] {
+            if let Some(err) = Patterns::compile(&list).1.first() {
+                return Err(BadSpec::Identity(report(err)));
+            }
+        }
+        let identity = |entry: &IdentitySpec| Identity {
+            issuer: entry.issuer.clone(),
+            subject: entry.subject.clone(),
+        };
+        Ok(Signer::Keyless(entries.iter().map(identity).collect()))
+    }
+
+    /// The Secrets that it names, each with a key that must be there and where its value belongs.
+    pub(crate) fn secrets<'a>(
+        &'a self,
+        into: &'a mut Materials,
+    ) -> Vec<(&'a ObjectReference, &'static str, &'a mut Option<String>)> {
+        let root = self.verify_keyless.as_ref().map(|keyless| &keyless.trust_root_secret_ref);
+        let all = [
+            (self.pull_secret_ref.as_ref(), ".dockerconfigjson", &mut into.logins),
+            (self.cert_secret_ref.as_ref(), "ca.crt", &mut into.ca),
+            (self.verify_secret_ref.as_ref(), "cosign.pub", &mut into.key),
+            (root, "fulcio.crt.pem", &mut into.fulcio),
+            (root, "rekor.pub", &mut into.rekor),
+        ];
+        all.into_iter().filter_map(|(at, key, place)| Some((at?, key, place))).collect()
+    }
 }
 
 impl ProviderModuleSpec {
@@ -214,10 +305,9 @@ impl ProviderModuleSpec {
     /// Names the field that makes no sense.
     pub fn wish(&self, name: &str) -> Result<Wish, BadSpec> {
         let source = match (&self.source.oci, &self.source.config_map) {
-            (Some(oci), None) => ModuleSource::Oci {
-                reference: oci.reference.clone(),
-                is_signed: oci.verify_secret_ref.is_some(),
-            },
+            (Some(oci), None) => {
+                ModuleSource::Oci { reference: oci.reference.clone(), signer: oci.signer()? }
+            }
             (None, Some(_)) => ModuleSource::Object,
             (Some(_), Some(_)) | (None, None) => return Err(BadSpec::Source),
         };

@@ -63,3 +63,46 @@ fn no_rule_is_stricter_than_the_loosest_version_of_the_peer() {
     assert_eq!(spec["properties"]["eventSources"]["minItems"], Value::Null);
     assert_eq!(spec["properties"]["summary"]["maxLength"], Value::Null);
 }
+
+#[test]
+fn who_must_have_signed_is_one_policy_that_lets_in_somebody() {
+    use herald_core::provider_module::{Identity, ModuleSource, Signer};
+    use serde_json::json;
+
+    let keyless = |identities: Value| {
+        let root = json!({"namespace": "a", "name": "sigstore"});
+        json!({"trustRootSecretRef": root, "matchOIDCIdentity": identities})
+    };
+    let key = json!({"namespace": "a", "name": "cosign"});
+    let right = json!([{"issuer": "^i$", "subject": "^s$"}]);
+    let asked = |more: Value| {
+        let mut oci = json!({"reference": "r.example/a:1"});
+        oci.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let spec: ProviderModuleSpec =
+            serde_json::from_value(json!({"type": "t", "source": {"oci": oci}})).unwrap();
+        match spec.wish("t").map_err(|err| err.to_string())?.source {
+            ModuleSource::Oci { signer, .. } => Ok(signer),
+            ModuleSource::Object => Err("it is in an object".to_owned()),
+        }
+    };
+    assert_eq!(asked(json!({})), Ok(Signer::Anybody));
+    assert_eq!(asked(json!({"verifySecretRef": key})), Ok(Signer::Key));
+    let identity = Identity { issuer: "^i$".to_owned(), subject: "^s$".to_owned() };
+    let wanted = asked(json!({"verifyKeyless": keyless(right.clone())}));
+    assert_eq!(wanted, Ok(Signer::Keyless(vec![identity])));
+    for (more, part) in [
+        (json!({"verifySecretRef": key, "verifyKeyless": keyless(right)}), "give one of"),
+        (json!({"verifyKeyless": keyless(json!([]))}), "at least one entry"),
+        (
+            json!({"verifyKeyless": keyless(json!([{"issuer": "i", "subject": ""}]))}),
+            "each with an issuer and a subject",
+        ),
+        (
+            json!({"verifyKeyless": keyless(json!([{"issuer": "i", "subject": "("}]))}),
+            "entry 0 is not a regular expression",
+        ),
+    ] {
+        let told = asked(more).unwrap_err();
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
