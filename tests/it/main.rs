@@ -21,6 +21,7 @@ mod nats;
 mod page;
 mod pages;
 mod properties;
+mod recall;
 mod reload;
 mod revisions;
 mod secrets;

@@ -187,7 +187,12 @@ impl Admission {
     }
 
     /// A module that passed all steps in an earlier run, if it is still kept.
-    pub(super) async fn readmit(&self, digest: &str, grants: &BTreeSet<Grant>) -> Option<Module> {
+    pub(super) async fn readmit(
+        &self,
+        digest: &str,
+        grants: &BTreeSet<Grant>,
+        limits: Limits,
+    ) -> Option<Module> {
         let store = self.store.as_ref()?;
         let compiled = match store.code(digest).await {
             Some(compiled) => compiled,
@@ -196,7 +201,7 @@ impl Admission {
                 self.compiled(digest, &wasm).await.ok()?
             }
         };
-        self.engine.load_compiled(compiled, &permissions(grants)).await.ok()
+        self.engine.load_limited(compiled, &permissions(grants), limits).await.ok()
     }
 
     async fn compiled(&self, digest: &str, wasm: &[u8]) -> Result<Compiled, RefuseModuleError> {

@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use herald_core::rollout::{Rollout, Tally};
+use herald_engine::Limits;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,18 @@ pub(super) struct Known {
     pub(super) rollout: Rollout,
     #[serde(default)]
     pub(super) tally: Tally,
+    /// The memory that a call of it may take, in bytes, if that is less than others may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) memory_bytes: Option<usize>,
+    /// How long a call of it may run, if that is less than others may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) running: Option<Duration>,
+}
+
+impl Known {
+    pub(super) fn limits(&self) -> Limits {
+        Limits { memory_bytes: self.memory_bytes, running: self.running }
+    }
 }
 
 impl Book {
@@ -79,6 +93,8 @@ impl Book {
                 reason: revision.reason.clone(),
                 rollout: revision.rollout,
                 tally: revision.loaded.record.tally(),
+                memory_bytes: revision.loaded.limits.memory_bytes,
+                running: revision.loaded.limits.running,
             });
             let entry = Entry {
                 pinned: lineage.pinned().map(str::to_owned),
@@ -124,6 +140,8 @@ mod tests {
             reason: "it traps".to_owned(),
             rollout: Rollout::default(),
             tally: Tally { taken: 1, refused: 2, broken: 3 },
+            memory_bytes: Some(8 << 20),
+            running: Some(Duration::from_millis(20)),
         };
         let entry = Entry { pinned: Some("sha256:00".to_owned()), revisions: vec![known] };
         let book = Book { types: [("x".to_owned(), entry)].into() };

@@ -116,13 +116,14 @@ impl Modules {
         let mut known = Vec::new();
         for old in entry.revisions {
             let grants = old.grants.iter().filter_map(|grant| grant.parse().ok()).collect();
+            let limits = old.limits();
             let module = match (&old.source, built_in(kind)) {
                 (Source::BuiltIn, Some(wasm)) if herald_engine::digest(wasm) == old.digest => {
                     self.load_built_in(kind, wasm).await.ok().map(|loaded| loaded.module)
                 }
                 // One of another version of Herald.
                 (Source::BuiltIn, _) => None,
-                _ => admission.readmit(&old.digest, &grants).await,
+                _ => admission.readmit(&old.digest, &grants, limits).await,
             };
             let Some(module) = module else { continue };
             let state = match old.state {
@@ -136,8 +137,12 @@ impl Modules {
                 other => other,
             };
             let record = Record::from(old.tally);
-            let loaded =
-                Loaded { grants, record, ..Loaded::new(kind.to_owned(), module, old.source) };
+            let loaded = Loaded {
+                grants,
+                limits,
+                record,
+                ..Loaded::new(kind.to_owned(), module, old.source)
+            };
             known.push(Revision::known(Arc::new(loaded), state, old.since, old.reason));
         }
         self.edit(|by_type| {
