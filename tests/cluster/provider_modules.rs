@@ -201,7 +201,7 @@ fn a_revision_that_traps_is_rolled_back_and_the_status_tells_it() {
 fn where_one_namespace_is_followed_the_log_says_what_they_need() {
     run(async |world| {
         for mut object in manifests("deploy/kustomize/base/rbac.yaml") {
-            if let Some(rules) = object["rules"].as_array_mut() {
+            if let Some(rules) = object.get_mut("rules").and_then(Value::as_array_mut) {
                 rules.retain(|rule| rule["apiGroups"] != json!(["herald.dev"]));
             }
             world.apply(&object).await;
