@@ -1,5 +1,5 @@
-//! Compiles `guests/` to WebAssembly and wraps each core module as a component, so that the binary can embed them; and
-//! embeds what a new module's project begins with.
+//! Compiles `guests/` to WebAssembly and wraps each core module as a component, so that the binary can embed them; embeds
+//! those that lie there as components already, and what a new module's project begins with.
 
 #![expect(
     clippy::disallowed_methods,
@@ -23,29 +23,32 @@ fn main() {
     println!("cargo:rerun-if-changed={}", guests.join("Cargo.lock").display());
 
     let mut types = Vec::new();
+    // What is built with other tools than cargo's is kept with its sources.
+    let mut ready = Vec::new();
     for entry in fs::read_dir(&guests).expect("guests/ is readable") {
         let folder = entry.expect("guests/ is readable").path();
-        if !folder.join("Cargo.toml").is_file() {
-            continue;
-        }
-        println!("cargo:rerun-if-changed={}", folder.display());
         let name = folder
             .file_name()
             .and_then(|name| name.to_str())
             .expect("folder names are UTF-8")
             .to_owned();
-        if !LIBRARIES.contains(&name.as_str()) {
-            types.push(name);
+        let component = folder.join(format!("{name}.wasm"));
+        if component.is_file() {
+            println!("cargo:rerun-if-changed={}", component.display());
+            let component = component.canonicalize().expect("the file is there");
+            ready.push((name, component));
+        } else if folder.join("Cargo.toml").is_file() {
+            println!("cargo:rerun-if-changed={}", folder.display());
+            if !LIBRARIES.contains(&name.as_str()) {
+                types.push(name);
+            }
         }
     }
-    types.sort();
 
     // One folder for the checks, tests and builds of the host, so that each module is compiled once for all of them.
     let target = out.ancestors().nth(4).expect("OUT_DIR lies in the target folder").join("wasm");
     compile(&guests, &target);
-    let mut code = String::from(
-        "/// Every provider type and its component.\npub(super) const MODULES: &[(&str, &[u8])] = &[\n",
-    );
+    let mut components = ready;
     for name in types {
         let core = target
             .join(TARGET)
@@ -53,6 +56,13 @@ fn main() {
             .join(format!("{}.wasm", name.replace(['.', '-'], "_")));
         let component = out.join(format!("{name}.component.wasm"));
         wrap(&core, &component);
+        components.push((name, component));
+    }
+    components.sort();
+    let mut code = String::from(
+        "/// Every provider type and its component.\npub(super) const MODULES: &[(&str, &[u8])] = &[\n",
+    );
+    for (name, component) in components {
         code.push_str(&format!("    ({name:?}, include_bytes!({component:?})),\n"));
     }
     code.push_str("];\n");

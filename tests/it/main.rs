@@ -12,6 +12,7 @@ mod deploy;
 mod disk;
 mod egress;
 mod floods;
+mod frozen;
 mod hostile;
 mod keyless;
 mod kit;

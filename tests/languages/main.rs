@@ -1,11 +1,14 @@
 //! The author's kit for other languages: a new project of each is built, tested and checked by `herald module` with the tools
 //! of its language, which are installed, passes the cases that all of them share, and delivers an event through the real
-//! `herald serve`.
+//! `herald serve`. The tutorials for them, and modules that are kept or frozen beside their sources, are tried here as well.
 //!
 //! `make test-languages` runs this; a plain `cargo test` does not, as it installs. A tool that cannot be installed is a
 //! failure. What was installed and built stays below `target/languages`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+mod sources;
+mod tutorials;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,21 +46,25 @@ async fn hold(language: &str) {
     let built = began.elapsed();
     let bytes = fs::read(&wasm).unwrap();
 
+    let cases = passes(bytes.clone(), &root().join("guests/templates/cases")).await;
+    deliver(&bytes).await;
+    println!(
+        "{language}: {cases} cases, {} KB, built in {built:.0?} with its tools, {:.0?} in all",
+        bytes.len() / 1024,
+        began.elapsed()
+    );
+}
+
+/// Runs the cases of a folder against a module; how many there are.
+async fn passes(wasm: Vec<u8>, cases: &Path) -> usize {
     let engine = modules::engine().unwrap();
-    let module = engine.load(bytes.clone(), &[]).await.unwrap();
-    let cases = Cases::read(&root().join("guests/templates/cases")).unwrap();
+    let module = engine.load(wasm, &[]).await.unwrap();
+    let cases = Cases::read(cases).unwrap();
     let failures = examine(&engine, &module, &cases).await;
     let shown: Vec<String> =
         failures.iter().map(|failure| format!("{}: {}", failure.case, failure.text)).collect();
     assert!(failures.is_empty(), "{}", shown.join("\n\n"));
-
-    deliver(&bytes).await;
-    println!(
-        "{language}: {} cases, {} KB, built in {built:.0?} with its tools, {:.0?} in all",
-        cases.len(),
-        bytes.len() / 1024,
-        began.elapsed()
-    );
+    cases.len()
 }
 
 /// Posts an event at a service that has the module from a folder.

@@ -20,6 +20,7 @@ pub mod registry;
 pub mod service;
 pub mod sigstore;
 pub mod tls;
+pub mod tutorial;
 
 use std::time::{Duration, Instant};
 

@@ -1,16 +1,16 @@
 //! A module in Rust, written, built, changed and run as its author would, and the tutorial word for word.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use herald_tests::eventually;
 use herald_tests::herald::{Herald, binary, output, root};
 use herald_tests::receiver::Receiver;
-use serde_json::{Value, json};
+use herald_tests::tutorial::follow;
+use serde_json::json;
 
 use crate::serve::{folder, post};
 
@@ -95,58 +95,20 @@ fn test(project: &Path, flags: &[&str], code: i32) -> String {
     said(&test)
 }
 
-#[tokio::test]
-async fn the_tutorial_works_word_for_word() {
-    let text = fs::read_to_string(root().join("guests/TUTORIAL.md")).unwrap();
-    let blocks = |info: &str| -> Vec<String> {
-        let fence = format!("```{info}\n");
-        let blocks = text.split(&fence).skip(1);
-        blocks.map(|rest| rest.split("```").next().unwrap().trim().to_owned()).collect()
-    };
-    let (commands, receiver) = (blocks("sh"), blocks("sh receiver"));
-    assert_eq!((commands.len(), receiver.len()), (5, 1), "five commands and a receiver");
-
+#[test]
+fn the_tutorial_works_word_for_word() {
     let (_guard, dir) = work();
-    // Port 8088 may be somebody else's here.
-    let mut receiver = environment(
-        Command::new("bash").args(["-c", &format!("exec {} 127.0.0.1:0", receiver[0])]),
-    )
-    .stdout(Stdio::piped())
-    .spawn()
-    .unwrap();
-    let mut shown = BufReader::new(receiver.stdout.take().unwrap()).lines();
-    let listening = shown.next().unwrap().unwrap();
-    let address = listening.strip_prefix("listening at http://").unwrap();
-
-    let mut script = String::from("set -e\n");
-    for (number, command) in (1..).zip(&commands) {
-        script.push_str(&format!("{command}\n"));
-        if number == 1 {
-            script
-                .push_str(&format!("sed -i 's/127.0.0.1:8088/{address}/' example/provider.yaml\n"));
-        }
-    }
-    let run = output(environment(Command::new("bash").args(["-c", &script])).current_dir(&dir));
-    let printed = said(&run);
-    assert_eq!(run.status.code(), Some(0), "{printed}");
+    let followed = follow("TUTORIAL.md", &dir, environment);
+    let printed = followed.printed;
     assert!(
         printed.contains("ok      failure") && printed.contains("written failure"),
         "{printed}"
     );
     assert!(printed.contains("sent      \"fire\""), "the difference is shown: {printed}");
     assert!(printed.contains("outcome: delivered"), "{printed}");
-
-    // It shows what it got a moment later; the body is JSON over several lines.
-    let mut message: Vec<String> = Vec::new();
-    while message.last().is_none_or(|line| line != "}") {
-        message.push(shown.next().unwrap().unwrap());
-    }
-    receiver.kill().unwrap();
-    receiver.wait().unwrap();
-    assert_eq!(message[0], "POST /");
-    let body: Value = serde_json::from_str(&message[1..].join("\n")).unwrap();
-    assert_eq!(body["tags"], json!(["fire"]));
-    assert_eq!(body["topic"], "alerts");
+    assert_eq!(followed.request, "POST /");
+    assert_eq!(followed.body["tags"], json!(["fire"]));
+    assert_eq!(followed.body["topic"], "alerts");
 }
 
 /// A new project, tested, checked and built as its README says; the file for a host.
