@@ -8,10 +8,10 @@ import { Mistake } from "./endings.js";
 
 const BEGIN = "\uFDD0";
 const END = "\uFDD1";
-const MARKS = /[\uFDD0\uFDD1]/g;
+const MARKS = /[\uFDD0\uFDD1]|%EF%B7%9[01]/g;
 const MARKED = /\uFDD0([^\uFDD0\uFDD1]*)\uFDD1/;
-// A mark as encodeURIComponent writes it.
-const ENCODED = /%EF%B7%9[01]/i;
+// The marks as encodeURIComponent writes them.
+const ENCODED = ["%EF%B7%90", "%EF%B7%91"];
 
 // The keys of the Secret that can be placed, wherever the user likes.
 const KEYS = ["apiKey", "apiSecret", "headers/*", "id", "key", "password", "token", "username"];
@@ -22,9 +22,18 @@ export const PLACEMENTS = KEYS.map((key) => ({
   places: { header: true, path: true, query: true, body: true },
 }));
 
+// Whether there is a mark. Events may have megabytes, and expressions are slow over them.
+function isMarked(text) {
+  return text.includes(BEGIN) || text.includes(END);
+}
+
+function isEncoded(text) {
+  return ENCODED.some((mark) => text.includes(mark));
+}
+
 // A text from outside without anything that could be taken for a mark.
 export function cleaned(text) {
-  return text.includes(BEGIN) || text.includes(END) ? text.replace(MARKS, "") : text;
+  return isMarked(text) || isEncoded(text) ? text.replace(MARKS, "") : text;
 }
 
 // What stands in a text for the secret of this key, which the Secret with these keys has to have.
@@ -39,6 +48,7 @@ export function secret(key, keys) {
 
 // The text with this done to all of it but the marks and the keys between them.
 export function outside(text, change) {
+  if (!isMarked(text)) return change(text);
   return text
     .split(MARKED)
     .map((part, number) => (number % 2 ? BEGIN + part + END : change(part)))
@@ -47,13 +57,17 @@ export function outside(text, change) {
 
 // The text as the fragments of a request.
 export function fragments(text, keys) {
+  if (isEncoded(text)) throw changed();
+  if (!isMarked(text)) return text === "" ? [] : [{ tag: "text", val: text }];
   return text
     .split(MARKED)
     .map((part, number) => {
-      if (number % 2 === 0 ? part.match(MARKS) || ENCODED.test(part) : !keys.includes(part)) {
-        throw new Mistake("what secret(…) stands for was cut, encoded or changed: place it as it is");
-      }
+      if (number % 2 ? !keys.includes(part) : isMarked(part)) throw changed();
       return { tag: number % 2 ? "secret" : "text", val: part };
     })
     .filter(({ val }) => val !== "");
+}
+
+function changed() {
+  return new Mistake("what secret(…) stands for was cut, encoded or changed: place it as it is");
 }
