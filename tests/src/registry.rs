@@ -11,8 +11,10 @@ use herald_controller::modules::{MAX_MODULE_BYTES, built_in};
 use herald_controller::registry::Registries;
 use herald_controller::registry::image::Image;
 use herald_controller::registry::login::Login;
+use hyper::header::HeaderValue;
 use jiff::Timestamp;
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, Config, ImageLayer};
+use oci_client::manifest::OciImageManifest;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use ring::rand::SystemRandom;
@@ -156,7 +158,14 @@ impl Registry {
                 .parse()
                 .unwrap();
         let auth = RegistryAuth::Basic("herald".to_owned(), "fake-password".to_owned());
-        client.push(&at, &[layer], config, &auth, None).await.unwrap();
+        let (layers, media_type) = ([layer], "application/vnd.oci.image.manifest.v1+json");
+        let manifest = OciImageManifest::build(&layers, &config, None);
+        let bare = layers.clone().map(|layer| ImageLayer { annotations: None, ..layer });
+        client.push(&at, &bare, config, &auth, None).await.unwrap();
+        // The client's form of JSON leaves line breaks of PEM texts as they are, which no registry takes.
+        let manifest = serde_json::to_vec(&manifest).unwrap();
+        let media_type = HeaderValue::from_static(media_type);
+        client.push_manifest_raw(&at, manifest, media_type).await.unwrap();
     }
 }
 
