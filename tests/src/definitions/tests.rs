@@ -187,6 +187,8 @@ fn rows() -> Vec<(&'static str, Edit, &'static str)> {
             "Unevaluated properties",
         ),
         ("googlechat/smoke/1", Set("header: content-length", json!("32001")), "32000 are taken"),
+        ("script/a-failure/1", Remove("/body/json/summary"), "is a required"),
+        ("script/a-failure/1", Set("/body/json/other", json!("x")), "Additional properties"),
         ("template/a-failure/1", Remove("/body/json/title"), "is a required"),
         ("template/a-failure/1", Set("/body/json/other", json!("x")), "Additional properties"),
         ("webex/smoke/1", Remove("/body/json/roomId"), "is a required"),

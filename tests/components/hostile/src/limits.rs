@@ -13,6 +13,7 @@ pub(crate) fn next(name: &str, delivery: &Delivery) -> Option<Result<Action, Fai
     match name {
         "endless loop" => forever(),
         "endless loop in the host" => ask_host_forever(),
+        "thinks" => think(),
         "growing memory" => grow(),
         "deep recursion" => {
             black_box(recurse(1));
@@ -47,6 +48,13 @@ pub(crate) fn forever() -> ! {
     let mut n = 0_u64;
     loop {
         n = black_box(n.wrapping_add(1));
+    }
+}
+
+/// Takes some tens of milliseconds, far less than a call may run.
+fn think() {
+    for n in 0..25_000_000_u64 {
+        black_box(n);
     }
 }
 

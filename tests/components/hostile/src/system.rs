@@ -43,10 +43,6 @@ pub(crate) fn next(name: &str, delivery: &Delivery) -> Option<Result<Action, Fai
             thread::sleep(Duration::from_secs(3600));
             Err("slept".to_owned())
         }
-        "takes its time" => {
-            thread::sleep(Duration::from_millis(1500));
-            return Some(Ok(good(delivery).finish()));
-        }
         "exits" => process::exit(0),
         "floods standard error" => loop {
             // What becomes of it is the host's to decide.

@@ -69,7 +69,8 @@ impl Queue {
     /// since the start, and none of those waits for ever.
     fn pop(&mut self) -> Option<((&'static str, Key), Value)> {
         loop {
-            let urgent = if self.was_newest { self.urgent.pop_front() } else { self.urgent.pop_back() };
+            let urgent =
+                if self.was_newest { self.urgent.pop_front() } else { self.urgent.pop_back() };
             let target = urgent.or_else(|| self.later.pop_front())?;
             if let Some(status) = self.latest.remove(&target) {
                 self.was_newest = !self.was_newest;
