@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
     Case::stopped("deep recursion", "trap", "out of bounds memory access"),
     Case::stopped("deep recursion without memory", "trap", "call stack exhausted"),
     Case::stopped("trap", "trap", "wasm `unreachable` instruction executed"),
-    Case::stopped("panic", "trap", "limits.rs:29:20: giving up on [31mevent"),
+    Case::stopped("panic", "trap", "limits.rs:30:20: giving up on [31mevent"),
     Case::stopped("giant body", "limit-output", ANSWER),
     Case::stopped("giant text", "limit-output", ANSWER),
     Case::stopped("many pieces", "limit-output", ANSWER),
