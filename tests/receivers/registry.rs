@@ -33,6 +33,17 @@ impl Place {
         Self { receiver, config, work, registry }
     }
 
+    /// The signed artifact serves, and one that is not signed does not take its place.
+    async fn keeps_what_is_signed(&self) {
+        let herald = self.herald().await;
+        assert_eq!(self.form(&herald, "first").await, "generic");
+        self.registry.push("slack", ":1").await;
+        let told = || herald.log().contains("it has no signature").then_some(());
+        held("the new artifact is refused", || herald.log(), async || told()).await;
+        assert_eq!(self.form(&herald, "second").await, "generic");
+        assert_eq!(herald.stop().await, Some(0));
+    }
+
     /// Writes the manifests anew; `spec` and `oci` are added to what each ProviderModule has here.
     fn write(&self, reference: &Image, spec: &Value, oci: &Value, key: &str) {
         self.write_trusting(reference, spec, oci, &json!({"cosign.pub": key}));
@@ -177,14 +188,7 @@ async fn only_what_is_signed_with_the_key_serves() {
 
     place.registry.sign(&digest, &digest, &key).await;
     place.write(&image, &json!({}), &signed, &key.public_key_pem());
-    let herald = place.herald().await;
-    assert_eq!(place.form(&herald, "first").await, "generic");
-    // What is not signed does not take its place.
-    place.registry.push("slack", ":1").await;
-    let told = || herald.log().contains("it has no signature").then_some(());
-    held("the new artifact is refused", || herald.log(), async || told()).await;
-    assert_eq!(place.form(&herald, "second").await, "generic");
-    assert_eq!(herald.stop().await, Some(0));
+    place.keeps_what_is_signed().await;
     assert!(Path::new(&place.data()).join("modules/revisions.json").exists());
 }
 
@@ -236,11 +240,5 @@ async fn only_what_somebody_signed_who_may_serves() {
 
     attach(&sigstore, WORKFLOW, &digest).await;
     place.write_trusting(&image, &json!({}), &signed, &trusted);
-    let herald = place.herald().await;
-    assert_eq!(place.form(&herald, "first").await, "generic");
-    place.registry.push("slack", ":1").await;
-    let told = || herald.log().contains("it has no signature").then_some(());
-    held("the new artifact is refused", || herald.log(), async || told()).await;
-    assert_eq!(place.form(&herald, "second").await, "generic");
-    assert_eq!(herald.stop().await, Some(0));
+    place.keeps_what_is_signed().await;
 }
