@@ -103,7 +103,7 @@ pub struct Figures {
     pub dead: u64,
     /// Deliveries that are not finished and were tried, or were to wait.
     pub waiting: u64,
-    /// When the oldest event was accepted of which a delivery is waiting.
+    /// When the oldest event was accepted of which a delivery is waiting. What was not to be tried yet does not count.
     pub oldest_waiting: Option<Timestamp>,
     /// The size of the database, in bytes.
     pub database_bytes: u64,
@@ -203,12 +203,13 @@ impl Journal {
         answered.await.unwrap_or(Err(RecordError::Closed))
     }
 
-    /// How it is with the journal now.
+    /// How it is with the journal at this time.
     ///
     /// # Errors
     /// The journal is closed or cannot be read.
-    pub async fn figures(&self) -> Result<Figures, ReadError> {
-        let figures = self.inner.desk.read(statements::figures).await?;
+    pub async fn figures(&self, now: Timestamp) -> Result<Figures, ReadError> {
+        let figures =
+            self.inner.desk.read(move |connection| statements::figures(connection, now)).await?;
         let sizes = self.inner.shared.sizes();
         Ok(Figures {
             database_bytes: sizes.database,

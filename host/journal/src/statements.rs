@@ -108,17 +108,19 @@ pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<Option<(i64, i
 }
 
 /// How many deliveries stand where, without the sizes of files.
-pub(crate) fn figures(connection: &Connection) -> rusqlite::Result<Figures> {
+pub(crate) fn figures(connection: &Connection, now: Timestamp) -> rusqlite::Result<Figures> {
     let count = |sql: &str| -> rusqlite::Result<u64> {
         let count: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or(0))
     };
+    // What was to wait from the beginning, as a digest does, is not late before its time.
     let oldest_waiting = connection
         .prepare_cached(
             "select at from events where id =
-                (select min(event) from deliveries indexed by deliveries_due where state = 'waiting')",
+                (select min(event) from deliveries indexed by deliveries_due
+                 where state = 'waiting' and (attempts > 0 or due is null or due <= ?1))",
         )?
-        .query_row([], |row| time(row, 0))
+        .query_row([now.as_millisecond()], |row| time(row, 0))
         .optional()?;
     Ok(Figures {
         dead: count("select count(*) from deliveries where state = 'dead'")?,

@@ -80,7 +80,7 @@ pub(super) async fn count(journal: Journal, metrics: Metrics, ending: Cancellati
             () = ending.cancelled() => return,
             _ = every.tick() => {}
         }
-        match journal.figures().await {
+        match journal.figures(Timestamp::now()).await {
             Ok(figures) => {
                 let age = |at: Timestamp| Timestamp::now().duration_since(at);
                 let oldest = figures.oldest_waiting.map(age);

@@ -356,7 +356,10 @@ impl<T: Transport + 'static> Actor<T> {
             }
             slot.is_crowded_out = is_crowded && slot.lane.n_waiting() > 0;
         }
-        let totals = self.lanes.settle(provider, now);
+        let (totals, turned) = self.lanes.settle(provider, now);
+        if let Some(state) = turned {
+            self.work.recorder.metrics.breaker(&provider.to_string(), state.label());
+        }
         if totals != std::mem::replace(&mut self.shown, totals) {
             self.work.recorder.metrics.waiting(totals.waiting);
             self.work.recorder.metrics.breakers(totals.open, totals.half_open);

@@ -22,6 +22,9 @@ use super::tokens::{TokenMetrics, TokenRequest};
 /// Every outcome of a posted event, so that each counter is there before it counts.
 const EVENT_OUTCOMES: [&str; 5] = ["accepted", "duplicate", "invalid", "too_large", "unavailable"];
 
+/// The states of a breaker that are shown.
+const BREAKER_STATES: [&str; 2] = ["open", "half_open"];
+
 /// Types beyond this number share the label `other`.
 const MAX_TYPES: usize = 200;
 
@@ -56,6 +59,7 @@ struct Inner {
     cluster_connected: Gauge,
     cluster_leading: Gauge,
     breakers: Family<ByState, Gauge>,
+    breaker: Family<ByProviderAndState, Gauge>,
     breaker_openings: Family<ByType, Counter>,
     oldest_waiting: Gauge,
     dead_letters: Gauge,
@@ -66,6 +70,12 @@ struct Inner {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByState {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByProviderAndState {
+    provider: String,
     state: &'static str,
 }
 
@@ -136,6 +146,7 @@ impl Metrics {
             cluster_connected: Gauge::default(),
             cluster_leading: Gauge::default(),
             breakers: Family::default(),
+            breaker: Family::default(),
             breaker_openings: Family::default(),
             oldest_waiting: Gauge::default(),
             dead_letters: Gauge::default(),
@@ -232,8 +243,20 @@ impl Metrics {
 
     /// Shows how many Providers get nothing because their receiver fails, and how many are being probed.
     pub fn breakers(&self, open: usize, half_open: usize) {
-        for (state, n_providers) in [("open", open), ("half_open", half_open)] {
+        for (state, n_providers) in BREAKER_STATES.into_iter().zip([open, half_open]) {
             self.0.breakers.get_or_create(&ByState { state }).set(saturate(n_providers));
+        }
+    }
+
+    /// Shows the state of one Provider's breaker. One that is closed is not shown, so that many Providers are few series.
+    pub fn breaker(&self, provider: &str, state: Option<&'static str>) {
+        for known in BREAKER_STATES {
+            let labels = ByProviderAndState { provider: provider.to_owned(), state: known };
+            if state == Some(known) {
+                self.0.breaker.get_or_create(&labels).set(1);
+            } else {
+                self.0.breaker.remove(&labels);
+            }
         }
     }
 
@@ -344,6 +367,11 @@ impl Inner {
             "provider_breakers",
             "Providers whose receiver fails, by the state of their breaker",
             self.breakers.clone(),
+        );
+        registry.register(
+            "provider_breaker",
+            "1 for each Provider whose receiver fails, and the state of its breaker; none while it is closed",
+            self.breaker.clone(),
         );
         registry.register(
             "provider_breaker_openings",

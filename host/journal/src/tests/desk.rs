@@ -165,12 +165,27 @@ async fn a_repair_that_the_disk_refuses_is_not_done_later() {
 #[tokio::test]
 async fn figures_tell_what_waits_and_what_is_dead() {
     let bench = filled().await;
-    let figures = bench.journal.figures().await.unwrap();
+    let figures = bench.journal.figures(at(0)).await.unwrap();
     assert_eq!((figures.dead, figures.waiting, figures.oldest_waiting), (3, 0, None));
     assert!(figures.database_bytes > 0 && figures.volume_bytes.is_some(), "{figures:?}");
     bench.journal.record_now(with_row(row(EventId(2), "c", State::Waiting))).await.unwrap();
-    let figures = bench.journal.figures().await.unwrap();
+    let figures = bench.journal.figures(at(0)).await.unwrap();
     assert_eq!((figures.waiting, figures.oldest_waiting), (1, Some(at(2))));
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_tried_yet_is_not_late() {
+    let bench = filled().await;
+    let gathering =
+        DeliveryRow { attempts: 0, attempt: None, ..row(EventId(1), "c", State::Waiting) };
+    let tried = row(EventId(2), "c", State::Waiting);
+    for row in [gathering, tried] {
+        bench.journal.record_now(with_row(row)).await.unwrap();
+    }
+    let before = bench.journal.figures(at(4999)).await.unwrap();
+    assert_eq!((before.waiting, before.oldest_waiting), (2, Some(at(2))));
+    let after = bench.journal.figures(at(5000)).await.unwrap();
+    assert_eq!((after.waiting, after.oldest_waiting), (2, Some(at(1))));
 }
 
 #[tokio::test]
@@ -187,6 +202,6 @@ async fn a_journal_that_is_not_there_is_not_made_for_a_look() {
     let (journal, _) = Journal::open_existing(&place.dir, Settings::at_rest()).await.unwrap();
     assert_eq!(journal.count_deliveries(&Filter::default()).await.unwrap(), 6);
     journal.clone().close().await;
-    let closed = journal.figures().await;
+    let closed = journal.figures(at(0)).await;
     assert!(matches!(closed, Err(ReadError::Closed)), "{closed:?}");
 }

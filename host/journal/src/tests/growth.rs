@@ -46,7 +46,7 @@ async fn unfinished_events_fill_the_journal_up_to_its_limit_and_no_further() {
     let size = |path| std::fs::metadata(path).unwrap().len();
     let bytes = size(&bench.place.database) + size(&bench.place.log);
     assert!(bytes <= 8 * MIB, "{bytes} bytes");
-    let figures = bench.journal.figures().await.unwrap();
+    let figures = bench.journal.figures(at(0)).await.unwrap();
     assert!(figures.database_bytes > MIB && figures.log_bytes > 0, "{figures:?}");
     eventually("it says so", || matches!(bench.journal.health(), Health::Full { .. })).await;
     assert!(bench.reason().contains("limit of 8388608 bytes"), "{}", bench.reason());
@@ -130,7 +130,7 @@ async fn freed_pages_are_used_again() {
         finish(&bench, id, State::Delivered).await;
         if number % 100 == 99 {
             eventually("what is old is gone", || bench.count("events") < 60).await;
-            sizes.push(bench.journal.figures().await.unwrap().database_bytes);
+            sizes.push(bench.journal.figures(at(0)).await.unwrap().database_bytes);
         }
     }
     assert!(sizes[3] <= sizes[0] + 2 * MIB, "it grows: {sizes:?}");

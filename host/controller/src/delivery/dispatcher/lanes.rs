@@ -120,10 +120,15 @@ impl Lanes {
         changed
     }
 
-    /// After anything happened to a lane: sets its alarm, or drops it when nothing is left of it. What all lanes come to.
-    pub(super) fn settle(&mut self, provider: &Arc<ProviderKey>, now: Timestamp) -> Totals {
+    /// After anything happened to a lane: sets its alarm, or drops it when nothing is left of it. What all lanes come to,
+    /// and the state of this one's breaker if it is another than before.
+    pub(super) fn settle(
+        &mut self,
+        provider: &Arc<ProviderKey>,
+        now: Timestamp,
+    ) -> (Totals, Option<State>) {
         let Self { slots, alarms, crowded_out, totals } = self;
-        let Some(slot) = slots.get_mut(provider) else { return *totals };
+        let Some(slot) = slots.get_mut(provider) else { return (*totals, None) };
         let alarm = slot.lane.next_wake(now);
         if alarm != slot.alarm {
             if let Some(old) = slot.alarm {
@@ -138,7 +143,8 @@ impl Lanes {
             slot.is_queued = true;
             crowded_out.push_back(Arc::clone(provider));
         }
-        let state = slot.lane.breaker(now);
+        let is_idle = slot.lane.is_idle(now);
+        let state = if is_idle { State::Closed } else { slot.lane.breaker(now) };
         let shown = Totals {
             waiting: slot.lane.n_waiting(),
             open: usize::from(state == State::Open),
@@ -147,12 +153,11 @@ impl Lanes {
         totals.waiting = totals.waiting - slot.shown.waiting + shown.waiting;
         totals.open = totals.open - slot.shown.open + shown.open;
         totals.half_open = totals.half_open - slot.shown.half_open + shown.half_open;
+        let has_turned = (slot.shown.open, slot.shown.half_open) != (shown.open, shown.half_open);
         slot.shown = shown;
-        if slot.lane.is_idle(now) {
-            totals.open -= shown.open;
-            totals.half_open -= shown.half_open;
+        if is_idle {
             slots.remove(provider);
         }
-        *totals
+        (*totals, has_turned.then_some(state))
     }
 }

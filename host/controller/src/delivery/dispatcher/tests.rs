@@ -235,7 +235,11 @@ async fn after_an_hour_of_outage_every_event_arrives_in_order_per_object() {
     assert_eq!(world.receiver.taken(), Vec::<(String, u32)>::new());
     let sent = world.receiver.sent();
     assert!(sent < 200, "it was left in peace meanwhile: {sent} attempts");
+    let shown =
+        |world: &World| world.metrics.encode().contains("herald_provider_breaker{provider=");
+    assert!(shown(&world), "the breaker of this Provider is seen to be open");
     world.run_until(3600 + 120).await;
+    assert!(!shown(&world));
     let taken = world.receiver.taken();
     let mut all: Vec<u32> = taken.iter().map(|(_, number)| *number).collect();
     for object in 0..7 {

@@ -27,6 +27,8 @@ fn every_number_has_its_name_and_labels() {
         took: Duration::from_millis(7),
     });
     metrics.breakers(2, 1);
+    metrics.breaker("apps/chat", Some("open"));
+    metrics.breaker("apps/chat", Some("half_open"));
     metrics.breaker_opened("slack");
     metrics.journal(&JournalNumbers {
         dead_letters: 7,
@@ -59,6 +61,13 @@ fn every_number_has_its_name_and_labels() {
     check(&metrics, r#"gotk_event_http_requests_inflight{service="",handler="/"} 0"#);
     check(&metrics, r#"herald_provider_breakers{state="open"} 2"#);
     check(&metrics, r#"herald_provider_breakers{state="half_open"} 1"#);
+    check(&metrics, r#"herald_provider_breaker{provider="apps/chat",state="half_open"} 1"#);
+    let is_shown = |state: &str| {
+        metrics.encode().contains(&format!(r#"provider="apps/chat",state="{state}"}}"#))
+    };
+    assert!(!is_shown("open"));
+    metrics.breaker("apps/chat", None);
+    assert!(!is_shown("half_open"));
     check(&metrics, r#"herald_provider_breaker_openings_total{type="slack"} 1"#);
     check(&metrics, "herald_dead_letters 7");
     check(&metrics, "herald_deliveries_oldest_waiting_seconds 8");
