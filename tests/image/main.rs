@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use herald_tests::events::kustomization;
 use herald_tests::herald::{Herald, root};
 use herald_tests::receiver::Receiver;
+use herald_tests::service::client;
 use herald_tests::tls::Authority;
 use serde_json::{Value, json};
 
@@ -131,8 +132,6 @@ async fn the_image_is_one_static_program_that_runs_on_a_root_that_cannot_be_writ
     assert!(!is_static(Path::new("/bin/sh")), "nothing would be found");
 
     // What the first stage leaves.
-    // The test's own client is plain; it asks for a provider all the same.
-    drop(rustls::crypto::ring::default_provider().install_default());
     let (authority, first) = (Authority::default(), tempfile::tempdir().unwrap());
     let at = |path: &str| first.path().join(path);
     for folder in ["etc/ssl/certs", "out/data", "out/tmp"] {
@@ -173,10 +172,8 @@ async fn the_image_is_one_static_program_that_runs_on_a_root_that_cannot_be_writ
     command.args(["--allow-loopback", "--events-addr", "127.0.0.1:0"]);
     command.args(["--health-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"]);
     let herald = Herald::spawn(command, &data).await;
-    #[expect(clippy::disallowed_methods, reason = "the test is the emitter, not Herald")]
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let event = kustomization("podinfo", "error", "BuildFailed", "from an image");
-    let sent = client.post(herald.events()).body(event.to_string()).send().await.unwrap();
+    let sent = client().post(herald.events()).body(event.to_string()).send().await.unwrap();
     assert_eq!(sent.status().as_u16(), 202);
     let end = Instant::now() + Duration::from_secs(60);
     while receiver.count() == 0 {

@@ -80,9 +80,10 @@ pub(super) async fn count(journal: Journal, metrics: Metrics, ending: Cancellati
             () = ending.cancelled() => return,
             _ = every.tick() => {}
         }
-        match journal.figures(Timestamp::now()).await {
+        let now = Timestamp::now();
+        match journal.figures(now).await {
             Ok(figures) => {
-                let age = |at: Timestamp| Timestamp::now().duration_since(at);
+                let age = |at: Timestamp| now.duration_since(at);
                 let oldest = figures.oldest_waiting.map(age);
                 metrics.journal(&JournalNumbers {
                     dead_letters: figures.dead,

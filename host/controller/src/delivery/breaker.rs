@@ -69,17 +69,6 @@ pub(super) enum State {
     HalfOpen,
 }
 
-impl State {
-    /// What metrics call it; nothing where all is well.
-    pub(super) fn label(self) -> Option<&'static str> {
-        match self {
-            State::Closed => None,
-            State::Open => Some("open"),
-            State::HalfOpen => Some("half_open"),
-        }
-    }
-}
-
 impl Breaker {
     pub(super) fn gate(&self, now: Timestamp) -> Gate {
         match self.open {

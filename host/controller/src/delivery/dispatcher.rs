@@ -357,8 +357,8 @@ impl<T: Transport + 'static> Actor<T> {
             slot.is_crowded_out = is_crowded && slot.lane.n_waiting() > 0;
         }
         let (totals, turned) = self.lanes.settle(provider, now);
-        if let Some(state) = turned {
-            self.work.recorder.metrics.breaker(&provider.to_string(), state.label());
+        if let Some(Totals { open, half_open, .. }) = turned {
+            self.work.recorder.metrics.breaker(&provider.to_string(), open > 0, half_open > 0);
         }
         if totals != std::mem::replace(&mut self.shown, totals) {
             self.work.recorder.metrics.waiting(totals.waiting);

@@ -249,10 +249,10 @@ impl Metrics {
     }
 
     /// Shows the state of one Provider's breaker. One that is closed is not shown, so that many Providers are few series.
-    pub fn breaker(&self, provider: &str, state: Option<&'static str>) {
-        for known in BREAKER_STATES {
-            let labels = ByProviderAndState { provider: provider.to_owned(), state: known };
-            if state == Some(known) {
+    pub fn breaker(&self, provider: &str, is_open: bool, is_half_open: bool) {
+        for (state, is_shown) in BREAKER_STATES.into_iter().zip([is_open, is_half_open]) {
+            let labels = ByProviderAndState { provider: provider.to_owned(), state };
+            if is_shown {
                 self.0.breaker.get_or_create(&labels).set(1);
             } else {
                 self.0.breaker.remove(&labels);

@@ -121,12 +121,12 @@ impl Lanes {
     }
 
     /// After anything happened to a lane: sets its alarm, or drops it when nothing is left of it. What all lanes come to,
-    /// and the state of this one's breaker if it is another than before.
+    /// and what this one comes to if its breaker has turned.
     pub(super) fn settle(
         &mut self,
         provider: &Arc<ProviderKey>,
         now: Timestamp,
-    ) -> (Totals, Option<State>) {
+    ) -> (Totals, Option<Totals>) {
         let Self { slots, alarms, crowded_out, totals } = self;
         let Some(slot) = slots.get_mut(provider) else { return (*totals, None) };
         let alarm = slot.lane.next_wake(now);
@@ -158,6 +158,6 @@ impl Lanes {
         if is_idle {
             slots.remove(provider);
         }
-        (*totals, has_turned.then_some(state))
+        (*totals, has_turned.then_some(shown))
     }
 }

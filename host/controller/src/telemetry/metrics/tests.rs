@@ -27,8 +27,8 @@ fn every_number_has_its_name_and_labels() {
         took: Duration::from_millis(7),
     });
     metrics.breakers(2, 1);
-    metrics.breaker("apps/chat", Some("open"));
-    metrics.breaker("apps/chat", Some("half_open"));
+    metrics.breaker("apps/chat", true, false);
+    metrics.breaker("apps/chat", false, true);
     metrics.breaker_opened("slack");
     metrics.journal(&JournalNumbers {
         dead_letters: 7,
@@ -66,7 +66,7 @@ fn every_number_has_its_name_and_labels() {
         metrics.encode().contains(&format!(r#"provider="apps/chat",state="{state}"}}"#))
     };
     assert!(!is_shown("open"));
-    metrics.breaker("apps/chat", None);
+    metrics.breaker("apps/chat", false, false);
     assert!(!is_shown("half_open"));
     check(&metrics, r#"herald_provider_breaker_openings_total{type="slack"} 1"#);
     check(&metrics, "herald_dead_letters 7");
