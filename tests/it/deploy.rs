@@ -20,6 +20,7 @@ fn metrics() -> BTreeSet<String> {
     metrics.held("slack", "repeat");
     metrics.module_failure("slack", "trap");
     metrics.breakers(0, 0);
+    metrics.breaker("apps/chat", true, false);
     metrics.breaker_opened("slack");
     metrics.journal(&JournalNumbers::default());
     drop(metrics.event_request());
