@@ -1,6 +1,7 @@
 //! Identities of ServiceAccounts: the cluster says who a Provider is, the clouds believe it, and nobody else sees a token.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use herald_tests::herald::Herald;
 use herald_tests::receiver::{Received, Receiver, Reply};
@@ -211,11 +212,25 @@ fn what_is_wrong_with_an_identity_is_told_and_mended() {
         })
         .await;
         assert_eq!(clouds.count(), 0);
-        let annotations = json!({
-            "azure.workload.identity/tenant-id": "tenant", "azure.workload.identity/client-id": "client",
-        });
-        world.apply(&account("late", annotations)).await;
+        let of_client = |client: &str| {
+            json!({
+                "azure.workload.identity/tenant-id": "tenant",
+                "azure.workload.identity/client-id": client,
+            })
+        };
+        world.apply(&account("late", of_client("first"))).await;
         eventually("what waited is sent", async || last().await["outcome"] == "delivered").await;
+
+        // The token of the first would be good for an hour.
+        world.apply(&account("late", of_client("second"))).await;
+        let n_posted = AtomicUsize::new(0);
+        eventually("the change of the ServiceAccount has its effect", async || {
+            let number = n_posted.fetch_add(1, Ordering::Relaxed);
+            post(&herald, &event("apps", &format!("number {number}"))).await;
+            let forms = forms(&clouds, "login.microsoftonline.com");
+            forms.last().is_some_and(|form| form["client_id"] == "second")
+        })
+        .await;
         herald.stop().await;
     });
 }

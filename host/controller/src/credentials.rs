@@ -39,6 +39,9 @@ pub use google::{GkeCluster, ParseGkeClusterError};
 use kept::{Kept, Key, Minted};
 use workload::Workload;
 
+/// The most of a delivery's time that goes into asking whether a ServiceAccount is what it was.
+const CONFIRMATION: Duration = Duration::from_secs(1);
+
 /// The credentials that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Credential {
@@ -209,7 +212,9 @@ impl Credentials {
         let key = Key::new(asking.provider, credential);
         let generation = asking.provider.generation;
         let mint = |deadline| self.mint(credential, asking, deadline);
-        let got = self.kept.get(&key, generation, asking.now, asking.deadline, mint).await;
+        let is_wanted = async |minted: &Minted| self.is_wanted(asking, minted).await;
+        let got =
+            self.kept.get(&key, generation, asking.now, asking.deadline, mint, is_wanted).await;
         self.count(asking.provider, got.as_ref().ok().map(|(_, is_new)| *is_new));
         let (minted, is_new) = got.map_err(not_obtained)?;
         // A mask that was made anew has to learn it again.
@@ -234,22 +239,25 @@ impl Credentials {
     ) -> Result<Minted, ObtainError> {
         let exchange = Exchange { asking, deadline };
         let environment = &self.environment;
+        let workload = match credential {
+            Credential::GithubApp | Credential::GithubAppJwt => None,
+            Credential::Google | Credential::AzureEventHubs | Credential::AzureDevops => {
+                self.workload(asking.provider)?
+            }
+        };
+        let identity = workload.as_ref();
         let minted = match credential {
             Credential::GithubApp => github::token(&exchange).await,
             Credential::GithubAppJwt => github::own_token(&exchange),
-            Credential::Google => {
-                let workload = self.workload(asking.provider)?;
-                google::token(&exchange, workload.as_ref(), environment).await
-            }
+            Credential::Google => google::token(&exchange, identity, environment).await,
             Credential::AzureEventHubs => {
-                let workload = self.workload(asking.provider)?;
-                event_hubs::token(&exchange, workload.as_ref(), &environment.azure).await
+                event_hubs::token(&exchange, identity, &environment.azure).await
             }
             Credential::AzureDevops => {
-                let (workload, azure) = (self.workload(asking.provider)?, &environment.azure);
-                azure::token(&exchange, workload.as_ref(), azure, azure::DEVOPS).await
+                azure::token(&exchange, identity, &environment.azure, azure::DEVOPS).await
             }
         }?;
+        let annotations = workload.and_then(Workload::seen);
         tracing::debug!(
             provider.namespace = %asking.provider.namespace,
             provider.name = %asking.provider.name,
@@ -257,7 +265,14 @@ impl Credentials {
             ends = %minted.ends,
             "obtained a credential"
         );
-        Ok(minted)
+        Ok(Minted { annotations, ..minted })
+    }
+
+    /// Whether the ServiceAccount that it was obtained for, if there was one, still is what it was.
+    async fn is_wanted<T: Transport>(&self, asking: &Asking<'_, T>, minted: &Minted) -> bool {
+        let Some(annotations) = &minted.annotations else { return true };
+        let Ok(Some(workload)) = self.workload(asking.provider) else { return true };
+        workload.has(annotations, asking.deadline.min(Instant::now() + CONFIRMATION)).await
     }
 
     /// Counts a request; `is_new` unless it failed.

@@ -118,7 +118,7 @@ async fn of_workload<T: Transport>(
     azure: &Azure,
 ) -> Result<Client<'static>, ObtainError> {
     let annotations = workload.annotations(exchange.deadline).await?;
-    let [tenant, id] = [TENANT_ID, CLIENT_ID].map(|key| annotation(&annotations, key));
+    let [tenant, id] = [TENANT_ID, CLIENT_ID].map(|key| annotation(annotations, key));
     let tenant = tenant.map_err(|what| workload.wrong(&what))?;
     let id = id.map_err(|what| workload.wrong(&what))?;
     Ok(Client {

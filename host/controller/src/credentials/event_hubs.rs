@@ -74,7 +74,7 @@ fn signature(hub: &EventHubs, ends: Timestamp) -> Result<Minted, ObtainError> {
         ["sr=", &resource, "&sig=", &encode(&sum), "&se=", &end, "&skn=", &encode(&hub.key_name)];
     let signed = SecretText::new(signed.concat());
     let header = authorization("SharedAccessSignature ", &signed)?;
-    Ok(Minted { header, secrets: vec![signed, SecretText::new(sum)], ends })
+    Ok(Minted { header, secrets: vec![signed, SecretText::new(sum)], ends, annotations: None })
 }
 
 /// Whether a request goes to the namespace that the Provider names. In a module's description a namespace is a wildcard,

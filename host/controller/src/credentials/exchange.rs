@@ -106,7 +106,12 @@ pub(super) fn not_an_answer(service: &str) -> ObtainError {
 
 /// A token as its header has it.
 pub(super) fn bearer(token: SecretText, ends: Timestamp) -> Result<Minted, ObtainError> {
-    Ok(Minted { header: authorization("Bearer ", &token)?, secrets: vec![token], ends })
+    Ok(Minted {
+        header: authorization("Bearer ", &token)?,
+        secrets: vec![token],
+        ends,
+        annotations: None,
+    })
 }
 
 /// A header's value that is never logged.

@@ -3,7 +3,7 @@
 //!
 //! It knows times and who waits. It must not know what a credential is or where it comes from; time is an argument.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +21,9 @@ const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 const RENEW_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// A receiver that refuses a younger one refuses it for a reason that a new one would not change.
 const MIN_AGE: SignedDuration = SignedDuration::from_secs(60);
+/// How long one is taken to be what its owner still wants: as long as a change of a ServiceAccount may take to have an
+/// effect.
+const CONFIRMED_FOR: SignedDuration = SignedDuration::from_secs(10);
 /// The most that are kept at a time.
 const MAX_KEPT: usize = 4096;
 
@@ -32,6 +35,8 @@ pub(super) struct Minted {
     pub(super) secrets: Vec<SecretText>,
     /// When it ends.
     pub(super) ends: Timestamp,
+    /// What stood on the ServiceAccount that it was obtained for; none if no ServiceAccount was asked.
+    pub(super) annotations: Option<BTreeMap<String, String>>,
 }
 
 /// Whose it is.
@@ -79,10 +84,13 @@ struct Held {
     minted: Arc<Minted>,
     obtained: Timestamp,
     renewed: Timestamp,
+    /// When it was last seen to be what its owner wants.
+    confirmed: Timestamp,
 }
 
 impl Kept {
-    /// The credential, and whether it was obtained just now. `mint` obtains it, and is told when it has to be done.
+    /// The credential, and whether it was obtained just now. `mint` obtains it, and is told when it has to be done;
+    /// `is_wanted` is asked from time to time whether what it was obtained for is as it was.
     pub(super) async fn get<F>(
         &self,
         key: &Key,
@@ -90,6 +98,7 @@ impl Kept {
         now: Timestamp,
         deadline: Instant,
         mint: impl FnOnce(Instant) -> F,
+        is_wanted: impl AsyncFnOnce(&Minted) -> bool,
     ) -> Result<(Arc<Minted>, bool), Arc<ObtainError>>
     where
         F: Future<Output = Result<Minted, ObtainError>>,
@@ -98,8 +107,15 @@ impl Kept {
         let tries = slot.tries.load(Ordering::Acquire);
         let locked = tokio::time::timeout_at(deadline, slot.state.lock()).await;
         let mut state = locked.map_err(|_| Arc::new(out_of_time()))?;
-        if let Some(held) = state.held.as_ref().filter(|held| now < held.renewed) {
-            return Ok((Arc::clone(&held.minted), false));
+        if let Some(held) = state.held.as_mut().filter(|held| now < held.renewed) {
+            let is_confirmed = now.duration_since(held.confirmed) < CONFIRMED_FOR;
+            if is_confirmed || is_wanted(&held.minted).await {
+                if !is_confirmed {
+                    held.confirmed = now;
+                }
+                return Ok((Arc::clone(&held.minted), false));
+            }
+            state.held = None;
         }
         // Who waited while another one failed shares the failure: the next would most likely end in the same way.
         if slot.tries.load(Ordering::Acquire) != tries
@@ -121,6 +137,7 @@ impl Kept {
                     minted: Arc::clone(&minted),
                     obtained: now,
                     renewed: renewal(now, minted.ends),
+                    confirmed: now,
                 });
                 Ok((minted, true))
             }

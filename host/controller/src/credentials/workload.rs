@@ -3,6 +3,7 @@
 //! It must not know how a cluster is asked, nor which cloud the token is for.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use herald_core::provider::Provider;
 use herald_core::secret::SecretText;
@@ -18,6 +19,8 @@ pub(super) struct Workload<'a> {
     accounts: &'a dyn ServiceAccounts,
     namespace: &'a str,
     name: &'a str,
+    /// What stood on it when it was asked for.
+    read: OnceLock<BTreeMap<String, String>>,
 }
 
 impl<'a> Workload<'a> {
@@ -37,16 +40,32 @@ impl<'a> Workload<'a> {
             };
         };
         let name = named.or_else(|| accounts.default_name());
-        Ok(name.map(|name| Self { accounts, namespace: &provider.namespace, name }))
+        let namespace = &provider.namespace;
+        Ok(name.map(|name| Self { accounts, namespace, name, read: OnceLock::new() }))
     }
 
-    /// Its annotations, asked for anew.
+    /// Its annotations.
     pub(super) async fn annotations(
         &self,
         deadline: Instant,
-    ) -> Result<BTreeMap<String, String>, ObtainError> {
+    ) -> Result<&BTreeMap<String, String>, ObtainError> {
         let asked = self.accounts.annotations(self.namespace, self.name);
-        in_time(timeout_at(deadline, asked).await)
+        let annotations = in_time(timeout_at(deadline, asked).await)?;
+        Ok(self.read.get_or_init(|| annotations))
+    }
+
+    /// The annotations that were asked for; none if they were not.
+    pub(super) fn seen(self) -> Option<BTreeMap<String, String>> {
+        self.read.into_inner()
+    }
+
+    /// Whether these stand on it still; also when that is not to be had now.
+    pub(super) async fn has(
+        &self,
+        annotations: &BTreeMap<String, String>,
+        deadline: Instant,
+    ) -> bool {
+        self.annotations(deadline).await.map_or(true, |now| now == annotations)
     }
 
     /// A token for an audience. The mask knows it.

@@ -79,8 +79,8 @@ pub(super) async fn token<T: Transport>(
     gke: Option<&GkeCluster>,
 ) -> Result<Minted, ObtainError> {
     let annotations = workload.annotations(exchange.deadline).await?;
-    let audiences = audiences(&annotations, gke).map_err(|what| workload.wrong(&what))?;
-    let spoken_for = spoken_for(&annotations).map_err(|what| workload.wrong(&what))?;
+    let audiences = audiences(annotations, gke).map_err(|what| workload.wrong(&what))?;
+    let spoken_for = spoken_for(annotations).map_err(|what| workload.wrong(&what))?;
     let subject = workload.token(exchange, &audiences.of_token).await?;
     // The mistake would be of the ServiceAccount or the pool, so no change of the Provider is waited for.
     let obtained = obtain(exchange, &subject, &audiences.of_exchange, spoken_for.as_ref()).await;

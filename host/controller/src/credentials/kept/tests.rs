@@ -23,11 +23,16 @@ fn lasting(seconds: i64) -> Result<Minted, ObtainError> {
         header: HeaderValue::from_static("Bearer fake"),
         secrets: Vec::new(),
         ends: at(seconds),
+        annotations: None,
     })
 }
 
 fn down() -> Result<Minted, ObtainError> {
     Err(ObtainError::Later { reason: "down".to_owned(), after: None })
+}
+
+async fn wanted(_: &Minted) -> bool {
+    true
 }
 
 /// Asks at this second; `minted` is what obtaining it would come to. Whether it was obtained, kept, or failed.
@@ -37,7 +42,7 @@ async fn ask(
     second: i64,
     minted: Result<Minted, ObtainError>,
 ) -> &'static str {
-    match kept.get(&key(), generation, at(second), soon(), |_| async { minted }).await {
+    match kept.get(&key(), generation, at(second), soon(), |_| async { minted }, wanted).await {
         Ok((_, true)) => "obtained",
         Ok((_, false)) => "kept",
         Err(_) => "failed",
@@ -83,7 +88,7 @@ async fn a_renewal_leaves_half_of_the_time_to_the_delivery() {
             assert!(given <= deadline);
             lasting(3600)
         };
-        assert!(kept.get(&key(), 1, at(second), deadline, mint).await.is_ok());
+        assert!(kept.get(&key(), 1, at(second), deadline, mint, wanted).await.is_ok());
     }
 }
 
@@ -93,11 +98,11 @@ async fn who_waits_for_another_one_waits_no_longer_than_its_own_time() {
     let holder = Arc::clone(&kept);
     let never = tokio::spawn(async move {
         let forever = |_| std::future::pending();
-        holder.get(&key(), 1, at(0), soon(), forever).await.map(|(_, is_new)| is_new)
+        holder.get(&key(), 1, at(0), soon(), forever, wanted).await.map(|(_, is_new)| is_new)
     });
     tokio::task::yield_now().await;
     let late = Instant::now() + Duration::from_millis(20);
-    let waited = kept.get(&key(), 1, at(0), late, |_| async { lasting(3600) }).await;
+    let waited = kept.get(&key(), 1, at(0), late, |_| async { lasting(3600) }, wanted).await;
     assert!(waited.err().is_some_and(|failure| failure.to_string().contains("another delivery")));
     never.abort();
     assert!(never.await.is_err());
@@ -117,7 +122,10 @@ async fn a_changed_provider_has_one_of_its_own() {
 async fn one_that_was_refused_is_dropped_unless_it_is_new() {
     let kept = Kept::default();
     let held = async |second| {
-        kept.get(&key(), 1, at(second), soon(), |_| async { lasting(3600) }).await.unwrap().0
+        kept.get(&key(), 1, at(second), soon(), |_| async { lasting(3600) }, wanted)
+            .await
+            .unwrap()
+            .0
     };
     let first = held(0).await;
     assert!(!kept.forget(&key(), &first, at(59)).await);
@@ -145,7 +153,7 @@ async fn all_who_wait_share_one_try() {
                         drop(begin.acquire().await);
                         if fails { down() } else { lasting(3600) }
                     };
-                    match kept.get(&key(), 1, at(0), soon(), mint).await {
+                    match kept.get(&key(), 1, at(0), soon(), mint, wanted).await {
                         Ok((_, true)) => "obtained",
                         Ok((_, false)) => "kept",
                         Err(_) => "failed",
@@ -166,4 +174,25 @@ async fn all_who_wait_share_one_try() {
             49 + usize::from(fails)
         );
     }
+}
+
+#[tokio::test]
+async fn one_whose_reason_has_changed_is_obtained_anew_and_is_not_asked_about_all_the_time() {
+    let (kept, n_asked) = (Kept::default(), AtomicUsize::new(0));
+    let ask = async |second, is_wanted, minted| {
+        let stands = async |_: &Minted| {
+            n_asked.fetch_add(1, Ordering::Relaxed);
+            is_wanted
+        };
+        let got = kept.get(&key(), 1, at(second), soon(), |_| async { minted }, stands).await;
+        got.map(|(_, is_new)| is_new).map_err(|_| "failed")
+    };
+    assert_eq!(ask(0, false, lasting(3600)).await, Ok(true));
+    assert_eq!(ask(9, false, down()).await, Ok(false), "asked about too soon");
+    assert_eq!(ask(10, true, down()).await, Ok(false));
+    assert_eq!(ask(19, false, down()).await, Ok(false), "asked about twice");
+    assert_eq!(n_asked.load(Ordering::Relaxed), 1);
+    assert_eq!(ask(20, false, lasting(3600)).await, Ok(true));
+    // What is not wanted any more is not used, even if no other one is to be had.
+    assert_eq!(ask(30, false, down()).await, Err("failed"));
 }
