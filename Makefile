@@ -25,8 +25,8 @@ test: setup
 test-receivers: setup
 	$(CARGO) test --locked --workspace --test receivers
 
-## test-languages: builds the modules of guests/templates in JavaScript and Python and the one of guests/script with tools
-## that it installs below target/, runs their cases and follows the tutorials; needs npm, and Python with venv
+## test-languages: builds the modules of guests/templates in JavaScript, Python and Go and the one of guests/script with
+## tools that it installs below target/, runs their cases and follows the tutorials; needs npm, Python with venv, and Go
 test-languages: setup
 	$(CARGO) test --locked --workspace --test languages -- --nocapture
 

@@ -1,5 +1,5 @@
 //! Compiles `guests/` to WebAssembly and wraps each core module as a component, so that the binary can embed them; embeds
-//! those that lie there as components already, and what a new module's project begins with.
+//! those that lie there as components already, and what a new module's project begins with, the interface in Go among it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -10,9 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use wit_bindgen_core::Files;
+use wit_parser::Resolve;
+
 /// Folders of `guests/` that are no provider type.
 const LIBRARIES: [&str; 2] = ["alloc", "sdk"];
 const TARGET: &str = "wasm32-unknown-unknown";
+/// The largest world: a program in Go imports only what it uses of it.
+const GO_WORLD: &str = "module-with-secrets";
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -86,7 +91,7 @@ fn templates(root: &Path) -> String {
     }
     code.push_str("];\n");
     let mut list = |name: &str, files: String| {
-        code.push_str(&format!("const {name}: &[(&str, &str)] = &[{files}];\n"));
+        code.push_str(&format!("pub(super) const {name}: &[(&str, &str)] = &[{files}];\n"));
     };
     list("COMMON", embedded(&guests.join("templates/common"), ""));
     list("INTERFACE", embedded(&root.join("wit/0.1.0"), "herald/wit/0.1.0/"));
@@ -97,6 +102,28 @@ fn templates(root: &Path) -> String {
         format!("(\"Cargo.lock\", include_str!({:?})),", guests.join("Cargo.lock")),
     ];
     list("RUST_SDK", sdk.concat());
+    list("GO_BINDINGS", go_bindings(&root));
+    code
+}
+
+/// The interface in Go, as it lies below the package of `templates/go/herald/go`: each file's path and text.
+fn go_bindings(root: &Path) -> String {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(root.join("wit/0.1.0")).expect("the interface is readable");
+    let world = resolve.select_world(&[package], Some(GO_WORLD)).expect("the world is there");
+    let options = wit_bindgen_go::Opts {
+        // Nothing here may hang on whether Go is installed.
+        format: wit_bindgen_go::Format::False,
+        pkg_name: Some("herald.dev/herald".to_owned()),
+        ..Default::default()
+    };
+    let mut files = Files::default();
+    options.build().generate(&mut resolve, world, &mut files).expect("Go can say the interface");
+    let mut code = String::new();
+    for (path, bytes) in files.iter() {
+        let text = std::str::from_utf8(bytes).expect("Go is UTF-8");
+        code.push_str(&format!("({:?}, {text:?}),\n", format!("herald/go/{path}")));
+    }
     code
 }
 

@@ -2,8 +2,8 @@
 //! load and pass their cases for ever.
 //!
 //! `wit/released.sha256` and `tests/fixtures/frozen/released.sha256` have a line for every file of a released version, as
-//! `sha256sum` writes it. The modules in Rust and JavaScript lie there as they were built; the one in Python is built
-//! from what lies there by `make test-languages`, as its file has 18 MB.
+//! `sha256sum` writes it. The modules in Rust and JavaScript lie there as they were built; those in Python and Go, which
+//! are megabytes larger, are built from what lies there by `make test-languages`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

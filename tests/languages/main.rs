@@ -39,6 +39,11 @@ async fn python() {
     hold("python").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn go() {
+    hold("go").await;
+}
+
 /// Builds a template, runs the shared cases against it, and has it deliver.
 async fn hold(language: &str) {
     let began = Instant::now();

@@ -55,15 +55,30 @@ async fn the_component_of_script_comes_from_its_sources() {
     assert!(cases > 40, "{cases} cases");
 }
 
-/// The module in Python, from what was its source when the version was released.
 #[tokio::test]
 async fn frozen_sources_in_python_still_make_a_module() {
+    frozen_sources_still_make_a_module("python").await;
+}
+
+#[tokio::test]
+async fn frozen_sources_in_go_still_make_a_module() {
+    frozen_sources_still_make_a_module("go").await;
+}
+
+/// Builds what was the source of the module when the version was released, or when the language came, with the interface
+/// and what is generated from it as a new project has them.
+async fn frozen_sources_still_make_a_module(language: &str) {
     let version = root().join("tests/fixtures/frozen/0.1.0");
-    let project = target().join("languages/frozen-python");
-    drop(fs::remove_dir_all(&project));
-    copy(&version.join("python"), &project);
+    let work = target().join("languages").join(["frozen-", language].concat());
+    drop(fs::remove_dir_all(&work));
+    fs::create_dir_all(&work).unwrap();
+    let herald = |args: &[&str], at: &Path| run(Command::new(binary()).args(args).current_dir(at));
+    herald(&["module", "new", "ntfy", "--language", language, "--dir", "new"], &work);
+    let project = work.join("project");
+    copy(&work.join("new/herald"), &project.join("herald"));
+    copy(&version.join(language), &project);
     copy(&root().join("wit/0.1.0"), &project.join("herald/wit/0.1.0"));
-    run(Command::new(binary()).args(["module", "build"]).current_dir(&project));
+    herald(&["module", "build"], &project);
     let wasm = fs::read(project.join("ntfy.wasm")).unwrap();
     assert_eq!(passes(wasm, &version.join("cases")).await, 11);
 }

@@ -87,8 +87,9 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// For calls that are not about a delivery: the beginning of 1970, and always the same numbers.
-    pub(crate) const FIXED: Moment = Moment { seconds: 0, seed: [0; 32] };
+    /// For calls that are not about a delivery: a second after the beginning of 1970, as the runtime of Go takes a clock
+    /// that says 0 for a broken one, and always the same numbers.
+    pub(crate) const FIXED: Moment = Moment { seconds: 1, seed: [0; 32] };
 
     /// The same for each call with the same delivery. Its id is known to receivers, so the numbers are no secret.
     pub(crate) fn of(delivery: &Delivery) -> Moment {

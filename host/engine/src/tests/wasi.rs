@@ -195,7 +195,7 @@ async fn time_and_chance_come_from_the_delivery() {
 }
 
 #[tokio::test]
-async fn without_a_delivery_it_is_1970_and_chance_is_always_the_same() {
+async fn without_a_delivery_it_is_early_in_1970_and_chance_is_always_the_same() {
     let describe = format!("{TIME_AND_CHANCE} (call $text (i32.const 1024)) (i32.const 1024)");
     let check = format!(
         "{TIME_AND_CHANCE} (call $text (i32.const 6300))
@@ -204,7 +204,7 @@ async fn without_a_delivery_it_is_1970_and_chance_is_always_the_same() {
     let guest = Guest { describe: describe.leak(), check: check.leak(), ..time_and_chance() };
     let module = load(&engine(), guest.clone()).await.unwrap();
     let described = numbers(&module.description().summary);
-    assert_eq!(described[..3], [0, 0, 0]);
+    assert_eq!(described[..3], [1, 0, 1_000_000_000]);
     let again = load(&engine(), guest).await.unwrap();
     assert_eq!(again.description(), module.description());
     let problems = module.check(&ProviderView::default(), Arc::new(Nothing)).await.unwrap();

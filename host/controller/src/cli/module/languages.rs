@@ -19,6 +19,7 @@ pub(super) const LANGUAGES: &[Language] = &[
     Language { name: "rust", libraries: &[RUST_SDK] },
     Language { name: "javascript", libraries: &[] },
     Language { name: "python", libraries: &[] },
+    Language { name: "go", libraries: &[GO_BINDINGS] },
 ];
 
 /// A path in the project and the text of a file.

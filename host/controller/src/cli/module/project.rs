@@ -10,6 +10,7 @@ use std::{fs, io};
 
 use serde::Deserialize;
 
+use super::component::component;
 use crate::cli::{Failed, print};
 use crate::modules::is_type;
 use crate::rehearsal::cases::Cases;
@@ -156,21 +157,6 @@ impl Project {
         ));
         Ok(())
     }
-}
-
-/// A component as it is, or one made of a core module.
-fn component(compiled: &[u8]) -> Result<Vec<u8>, Failed> {
-    if !wasmparser::Parser::is_core_wasm(compiled) {
-        return Ok(compiled.to_vec());
-    }
-    let wrapped = wit_component::ComponentEncoder::default()
-        .module(compiled)
-        .and_then(|encoder| encoder.validate(true).encode());
-    wrapped.map_err(|err| {
-        Failed::Run(format!(
-            "what was compiled cannot be made a component: {err:#}; a module uses the SDK and nothing of an operating system"
-        ))
-    })
 }
 
 /// Passes a stream on to standard error as it comes; the end of it.
