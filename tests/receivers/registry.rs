@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use herald_controller::registry::image::Image;
 use herald_tests::events::kustomization;
-use herald_tests::herald::{Herald, output, serve};
+use herald_tests::herald::{Herald, binary, output, serve};
 use herald_tests::receiver::Receiver;
 use herald_tests::registry::Registry;
 use herald_tests::service::client;
@@ -190,6 +191,49 @@ async fn only_what_is_signed_with_the_key_serves() {
     place.write(&image, &json!({}), &signed, &key.public_key_pem());
     place.keeps_what_is_signed().await;
     assert!(Path::new(&place.data()).join("modules/revisions.json").exists());
+}
+
+#[tokio::test]
+async fn a_signed_module_is_carried_to_another_registry_as_it_is() {
+    let (from, place) = (Registry::start().await, Place::new().await);
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let digest = from.push("generic", ":1").await;
+    from.sign(&digest, &digest, &key).await;
+
+    let work = tempfile::tempdir().unwrap();
+    // What the command prints, or why it fails.
+    let module = |registry: &Registry, args: &[&str]| {
+        fs::write(work.path().join("ca.pem"), registry.ca()).unwrap();
+        fs::write(work.path().join("logins.json"), registry.logins()).unwrap();
+        let access = ["--ca", "ca.pem", "--registry-config", "logins.json"];
+        let mut command = Command::new(binary());
+        let said = output(command.arg("module").args(args).args(access).current_dir(work.path()));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if said.status.success() { Ok(text(&said.stdout)) } else { Err(text(&said.stderr)) }
+    };
+    let here = place.registry.image(":2");
+    let said = module(&from, &["save", &from.image(":1").to_string(), "message.tar"]).unwrap();
+    assert!(said.contains(&digest) && said.contains("with its signatures"), "{said}");
+    let said = module(&place.registry, &["load", "message.tar", &here.to_string()]).unwrap();
+    assert_eq!(said.trim(), here.at(&digest).to_string());
+
+    // It is what was pinned, and what was signed.
+    let signed = json!({"verifySecretRef": {"namespace": "default", "name": "registry"}});
+    let pinned = place.registry.image(&format!("@{digest}"));
+    place.write(&pinned, &json!({}), &signed, &key.public_key_pem());
+    let herald = place.herald().await;
+    assert_eq!(place.form(&herald, "carried").await, "generic");
+    assert_eq!(herald.stop().await, Some(0));
+
+    let load = ["load", "message.tar", &pinned.to_string()];
+    assert!(module(&place.registry, &load).unwrap_err().contains("give a tag"));
+    let path = work.path().join("message.tar");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let said = module(&place.registry, &["load", "message.tar", &here.to_string()]).unwrap_err();
+    assert!(said.contains("it is damaged") && said.contains("save it again"), "{said}");
 }
 
 #[tokio::test]

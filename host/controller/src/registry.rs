@@ -3,6 +3,8 @@
 //! It talks to registries that the operator named, and must not know what a module is, which types there are, or where
 //! a reference came from.
 
+pub mod archive;
+mod carry;
 pub mod certificate;
 mod der;
 pub mod image;
@@ -134,20 +136,10 @@ impl Registries {
     /// The registry does not give it, or it is no component.
     pub async fn pull(&self, image: &Image, login: &Login) -> Result<Artifact, RegistryError> {
         let client = self.client(login);
-        let no_module = |why: String| RegistryError::NoModule { image: image.to_string(), why };
         let auth = login.auth(image);
         let asked = client.pull_image_manifest(image.reference(), &auth);
         let (manifest, digest) = in_time(image, REQUEST, asked).await?;
-        let [layer] = manifest.layers.as_slice() else {
-            return Err(no_module(format!(
-                "its manifest has {} layers, and that of a module has one of the type {LAYER}",
-                manifest.layers.len()
-            )));
-        };
-        if ![LAYER, OLD_LAYER].contains(&layer.media_type.as_str()) {
-            let found = &layer.media_type;
-            return Err(no_module(format!("its layer is of the type {found}, not {LAYER}")));
-        }
+        let layer = layer_of(image, &manifest)?;
         let wasm = self.blob(&client, image, layer, self.max_bytes).await?;
         Ok(Artifact { manifest: digest, wasm })
     }
@@ -272,6 +264,25 @@ impl Registries {
             ..ClientConfig::default()
         })
     }
+}
+
+/// The layer of a manifest that is the component.
+fn layer_of<'a>(
+    image: &Image,
+    manifest: &'a OciImageManifest,
+) -> Result<&'a OciDescriptor, RegistryError> {
+    let no_module = |why: String| RegistryError::NoModule { image: image.to_string(), why };
+    let [layer] = manifest.layers.as_slice() else {
+        return Err(no_module(format!(
+            "its manifest has {} layers, and that of a module has one of the type {LAYER}",
+            manifest.layers.len()
+        )));
+    };
+    if ![LAYER, OLD_LAYER].contains(&layer.media_type.as_str()) {
+        let found = &layer.media_type;
+        return Err(no_module(format!("its layer is of the type {found}, not {LAYER}")));
+    }
+    Ok(layer)
 }
 
 /// Waits so long for a registry, and says what its failure means.

@@ -27,7 +27,8 @@ use super::Failed;
 /// `new` writes a project that builds and passes its test at once. `build` makes NAME.wasm with the project's cases
 /// inside; a host takes it from the folder of `herald serve --modules-dir`. `test` runs the cases, `check` does all that
 /// a host does before a module serves and more, `render` shows what one event becomes, `inspect` what a file is, `diff`
-/// what two files send differently, and `bench` what a call costs. `push` and `pull` carry it to an OCI registry and back.
+/// what two files send differently, and `bench` what a call costs. `push` and `pull` carry it to an OCI registry and back,
+/// `save` and `load` from one registry to another with its signatures.
 ///
 /// FILE is a .wasm file, a component or a core module, or `built-in:TYPE` for a module of this binary. A file is compiled
 /// in a process of its own with limits, as a service does it.
@@ -49,6 +50,8 @@ enum Command {
     Bench(bench::Bench),
     Push(registry::Push),
     Pull(registry::Pull),
+    Save(registry::Save),
+    Load(registry::Load),
 }
 
 impl Module {
@@ -64,6 +67,8 @@ impl Module {
             Command::Bench(bench) => bench.run().await,
             Command::Push(push) => push.run().await,
             Command::Pull(pull) => pull.run().await,
+            Command::Save(save) => save.run().await,
+            Command::Load(load) => load.run().await,
         }
     }
 }

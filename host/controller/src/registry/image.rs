@@ -48,6 +48,12 @@ impl Image {
         self.0.registry()
     }
 
+    /// Whether it names one manifest for ever.
+    #[must_use]
+    pub fn has_digest(&self) -> bool {
+        self.0.digest().is_some()
+    }
+
     /// The same with this digest instead of a tag.
     #[must_use]
     pub fn at(&self, digest: &str) -> Self {

@@ -1,6 +1,7 @@
-//! `herald module push` and `herald module pull`: modules in OCI registries, and past them where there is no way to one.
+//! `herald module push`, `pull`, `save` and `load`: modules in OCI registries, and past them where there is no way to one.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use crate::cli::{Failed, print};
 use crate::modules::MAX_MODULE_BYTES;
 use crate::registry::Registries;
+use crate::registry::archive::Archive;
 use crate::registry::image::Image;
 use crate::registry::login::Login;
 use crate::telemetry::report;
@@ -90,9 +92,9 @@ impl Push {
     }
 }
 
-/// Get a module from an OCI registry as a file, such as to carry it to where the registry cannot be reached.
+/// Get a module from an OCI registry as a file for the folder of `--modules-dir`.
 ///
-/// There it is put into the folder of `--modules-dir`, or into another registry with `herald module push`.
+/// `herald module save` gets it with its signatures, to carry it to another registry.
 #[derive(Debug, Args)]
 pub(super) struct Pull {
     /// What to get: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST.
@@ -117,6 +119,70 @@ impl Pull {
             herald_engine::digest(&artifact.wasm),
             self.reference.at(&artifact.manifest)
         ));
+        Ok(())
+    }
+}
+
+/// Save a module of an OCI registry and its signatures in one file, to carry it to where the registry cannot be reached.
+///
+/// The file is an OCI image layout in a tar archive. What `herald module load` puts into another registry has the same
+/// digests, so that what is pinned or signed stays so.
+#[derive(Debug, Args)]
+pub(super) struct Save {
+    /// What to get: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST.
+    #[arg(value_name = "REFERENCE")]
+    reference: Image,
+    /// The file to write, such as ntfy.tar.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    access: Access,
+}
+
+impl Save {
+    pub(super) async fn run(self) -> Result<(), Failed> {
+        let (registries, login) = self.access.open(&self.reference)?;
+        let saved = registries.save(&self.reference, &login).await;
+        let archive = saved.map_err(|err| Failed::run(&err))?;
+        std::fs::File::create(&self.file)
+            .and_then(|file| archive.write(io::BufWriter::new(file)))
+            .map_err(|err| Failed::Run(format!("cannot write {}: {err}", self.file.display())))?;
+        let signed =
+            if archive.is_signed() { "with its signatures" } else { "which is not signed" };
+        print(format_args!("{}, {signed}", self.reference.at(archive.digest())));
+        Ok(())
+    }
+}
+
+/// Put a module that `herald module save` has saved into an OCI registry, with its signatures.
+#[derive(Debug, Args)]
+pub(super) struct Load {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where to put it: REGISTRY/REPOSITORY:TAG.
+    #[arg(value_name = "REFERENCE")]
+    reference: Image,
+    #[command(flatten)]
+    access: Access,
+}
+
+impl Load {
+    pub(super) async fn run(self) -> Result<(), Failed> {
+        let wrong = |why: String| Failed::Usage(format!("{}: {why}", self.file.display()));
+        if self.reference.has_digest() {
+            let reference = &self.reference;
+            return Err(Failed::Usage(format!(
+                "{reference} names a digest; give a tag, as the digest is that of the file"
+            )));
+        }
+        let file = std::fs::File::open(&self.file).map_err(|err| wrong(err.to_string()))?;
+        let archive = Archive::read(io::BufReader::new(file), MAX_MODULE_BYTES)
+            .map_err(|err| wrong(report(&err)))?;
+        let (registries, login) = self.access.open(&self.reference)?;
+        let loaded = registries.load(&archive, &self.reference, &login).await;
+        let digest = loaded.map_err(|err| Failed::run(&err))?;
+        print(self.reference.at(&digest));
         Ok(())
     }
 }
