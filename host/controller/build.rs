@@ -158,7 +158,7 @@ fn compile(guests: &Path, target: &Path) {
         .args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"])
         .arg(target)
         // The guests' stack is one page: a call's memory is then a page or two, which is what a fresh instance costs. With
-        // SIMD texts are looked through sixteen bytes at a time.
+        // SIMD the compiler may copy and compare in wide pieces.
         .env("RUSTFLAGS", "-C link-arg=-zstack-size=65536 -C target-feature=+simd128")
         // Flags and wrappers meant for the host would reach the guests through these.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 
+use crate::bytes::Wanted;
 use crate::{json, text};
 
-/// The entity for a character that HTML reads as its own; for [`text::escape_within`].
+/// The entity for a character that HTML reads as its own.
 #[must_use]
 pub fn entity(char: char) -> Option<&'static str> {
     match char {
@@ -21,7 +22,13 @@ pub fn entity(char: char) -> Option<&'static str> {
 /// The text with its entities.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
-    text::escape_within(text, usize::MAX, entity)
+    escape_within(text, usize::MAX)
+}
+
+/// The text with its entities in at most so many characters, with [`text::CUT`] as the last one where it is cut.
+#[must_use]
+pub fn escape_within(text: &str, limit: usize) -> Cow<'_, str> {
+    text::escape_within(text, limit, Wanted::new(*b"&<>"), entity)
 }
 
 /// How many bytes a character takes once it is escaped; for [`text::cut`].

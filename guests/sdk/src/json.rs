@@ -6,7 +6,7 @@
 
 pub use serde_json::Value;
 
-use crate::text::find_byte;
+use crate::bytes::Wanted;
 
 /// An object as text; `fill` adds its members.
 ///
@@ -109,7 +109,7 @@ pub fn quote(out: &mut String, text: &str) {
     out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
-    while let Some(at) = find_byte(rest.as_bytes(), is_suspect) {
+    while let Some(at) = SUSPECT.find(rest.as_bytes()) {
         // A suspect byte is never inside a character, so this splits at a border.
         let (plain, tail) = rest.split_at(at);
         out.push_str(plain);
@@ -141,11 +141,9 @@ pub fn whole_seconds(value: &Value) -> Option<u32> {
     Some(seconds.ceil() as u32)
 }
 
-/// Whether a character that begins with this byte may need an escape. The last one is the first byte of U+2028 and U+2029,
-/// and of many that stay as they are.
-fn is_suspect(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
-}
+/// With what a character begins that may need an escape. The last one is the first byte of U+2028 and U+2029, and of many
+/// that stay as they are.
+const SUSPECT: Wanted<6> = Wanted::new([b'"', b'\\', b'<', b'>', b'&', 0xe2]).or_below(0x20);
 
 fn push_escaped(out: &mut String, char: char) {
     match char {

@@ -8,6 +8,7 @@
 
 pub mod bitbucket;
 mod build;
+mod bytes;
 pub mod comment;
 pub mod commit_status;
 pub mod custom;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::bytes::Wanted;
+
 /// Stands where a text was cut.
 pub const CUT: char = '…';
 
@@ -11,42 +13,23 @@ pub fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// So many bytes are looked at in one piece, which is what a vector of WebAssembly holds.
-const PIECE: usize = 16;
-
-/// Where the first such byte is. A piece is looked at as a whole, without an early end, as then the compiler compares all of
-/// it at once.
-pub(crate) fn find_byte(bytes: &[u8], is_such: impl Fn(u8) -> bool) -> Option<usize> {
-    let any = |piece: &[u8; PIECE]| piece.iter().fold(false, |any, byte| any | is_such(*byte));
-    let (pieces, rest) = bytes.as_chunks::<PIECE>();
-    if let Some(nth) = pieces.iter().position(any) {
-        let at = pieces.get(nth)?.iter().position(|byte| is_such(*byte))?;
-        return Some(nth * PIECE + at);
-    }
-    // The end once more as a whole piece, with what was looked at before it.
-    if !rest.is_empty() && bytes.last_chunk().is_some_and(|last| !any(last)) {
-        return None;
-    }
-    rest.iter().position(|byte| is_such(*byte)).map(|at| bytes.len() - rest.len() + at)
-}
-
 /// The text in at most `limit` characters, with [`CUT`] as the last one where it is cut.
 #[must_use]
 pub fn truncate(text: &str, limit: usize) -> Cow<'_, str> {
-    escape_within(text, limit, |_| None)
+    escape_within(text, limit, Wanted::new([]), |_| None)
 }
 
 /// The text in at most `limit` characters, counted after every character has been replaced for which `escape` has a
-/// replacement; with [`CUT`] as the last one where it is cut, and no replacement cut in two.
-pub fn escape_within(
+/// replacement, each of them in ASCII and among `escaped`; with [`CUT`] as the last one where it is cut, and no replacement
+/// cut in two.
+pub(crate) fn escape_within<const N: usize>(
     text: &str,
     limit: usize,
+    escaped: Wanted<N>,
     escape: impl Fn(char) -> Option<&'static str>,
 ) -> Cow<'_, str> {
-    // Most texts are short, plain ASCII, and need no escape; a character has at least one byte.
-    let is_odd = |byte: u8| !byte.is_ascii() || escape(char::from(byte)).is_some();
-    let needs_none = |text: &str| !text.chars().any(|char| escape(char).is_some());
-    if text.len() <= limit && (find_byte(text.as_bytes(), is_odd).is_none() || needs_none(text)) {
+    // Most texts are short and need no escape; a character has at least one byte.
+    if text.len() <= limit && escaped.find(text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len().min(limit.saturating_mul(4)) + 32);
@@ -164,18 +147,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_such_byte_is_found_wherever_it_is() {
-        for length in 0..70 {
-            let mut text = vec![b'a'; length];
-            assert_eq!(find_byte(&text, |byte| byte == b'<'), None, "{length}");
-            for at in (0..length).rev() {
-                text[at] = b'<';
-                assert_eq!(find_byte(&text, |byte| byte == b'<'), Some(at), "{length}");
-            }
-        }
-    }
-
-    #[test]
     fn the_first_line_ends_at_a_break() {
         for (text, expected) in
             [("", ""), ("one", "one"), ("one\ntwo", "one"), ("one\r\ntwo", "one"), ("\ntwo", "")]
@@ -214,7 +185,8 @@ mod tests {
             ("🦀<🦀🦀", 7, "🦀&lt;🦀🦀"),
             ("🦀<🦀🦀", 6, "🦀&lt;…"),
         ] {
-            assert_eq!(escape_within(text, limit, escape), expected, "{text:?} in {limit}");
+            let escaped = escape_within(text, limit, Wanted::new([b'<']), escape);
+            assert_eq!(escaped, expected, "{text:?} in {limit}");
         }
     }
 
