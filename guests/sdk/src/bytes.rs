@@ -36,7 +36,8 @@ impl<const N: usize> Wanted<N> {
             return Some(nth * PIECE + at);
         }
         // The end once more as a whole piece, with what was looked at before it.
-        if bytes.last_chunk().is_some_and(|last| !is_in(last)) {
+        let end = bytes.last_chunk().copied().or_else(|| spread(bytes))?;
+        if !is_in(&end) {
             return None;
         }
         rest.iter().position(|byte| self.is(*byte)).map(|at| bytes.len() - rest.len() + at)
@@ -53,6 +54,15 @@ impl<const N: usize> Wanted<N> {
         let found = |found, byte: &u8| found | less_than(word ^ (ONES * u64::from(*byte)), 1);
         self.bytes.iter().fold(less, found) != 0
     }
+}
+
+/// A piece of all the bytes of a text that is shorter than that, some of them twice; none if there are none.
+fn spread(bytes: &[u8]) -> Option<[u8; PIECE]> {
+    if let (Some([a, b, c, d]), Some([e, f, g, h])) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return Some([*a, *b, *c, *d, *e, *f, *g, *h]);
+    }
+    let (first, middle, last) = (*bytes.first()?, *bytes.get(bytes.len() / 2)?, *bytes.last()?);
+    Some([first, middle, last, first, first, first, first, first])
 }
 
 /// Not 0 if a byte is less than `limit`, which is 0x80 at most: then taking `limit` from it borrows, and it has no highest bit.
