@@ -164,10 +164,14 @@ impl Herald {
         format!("http://{}", self.addresses[door].as_str().unwrap())
     }
 
-    /// What it wrote to its log so far, over all starts with the same data folder.
+    /// The lines that it wrote to its log so far, over all starts with the same data folder. One that is still being written
+    /// is left out.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+        let mut bytes = fs::read(&self.log).unwrap_or_default();
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        bytes.truncate(end);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The most memory that it has had so far, in bytes; none where the system does not tell.
