@@ -16,8 +16,8 @@ use wit_parser::Resolve;
 /// Folders of `guests/` that are no provider type.
 const LIBRARIES: [&str; 2] = ["alloc", "sdk"];
 const TARGET: &str = "wasm32-unknown-unknown";
-/// The largest world: a program in Go imports only what it uses of it.
-const GO_WORLD: &str = "module-with-secrets";
+/// The largest world: what a module does not import of it is left out of its component.
+const WORLD: &str = "module-with-secrets";
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -103,6 +103,7 @@ fn templates(root: &Path) -> String {
     ];
     list("RUST_SDK", sdk.concat());
     list("GO_BINDINGS", go_bindings(&root));
+    code.push_str(&format!("/// The largest world.\npub(super) const WORLD: &str = {WORLD:?};\n"));
     code
 }
 
@@ -110,7 +111,7 @@ fn templates(root: &Path) -> String {
 fn go_bindings(root: &Path) -> String {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(root.join("wit/0.1.0")).expect("the interface is readable");
-    let world = resolve.select_world(&[package], Some(GO_WORLD)).expect("the world is there");
+    let world = resolve.select_world(&[package], Some(WORLD)).expect("the world is there");
     let options = wit_bindgen_go::Opts {
         // Nothing here may hang on whether Go is installed.
         format: wit_bindgen_go::Format::False,

@@ -108,11 +108,11 @@ impl Kept {
         let locked = tokio::time::timeout_at(deadline, slot.state.lock()).await;
         let mut state = locked.map_err(|_| Arc::new(out_of_time()))?;
         if let Some(held) = state.held.as_mut().filter(|held| now < held.renewed) {
-            let is_confirmed = now.duration_since(held.confirmed) < CONFIRMED_FOR;
-            if is_confirmed || is_wanted(&held.minted).await {
-                if !is_confirmed {
-                    held.confirmed = now;
-                }
+            if now.duration_since(held.confirmed) < CONFIRMED_FOR {
+                return Ok((Arc::clone(&held.minted), false));
+            }
+            if is_wanted(&held.minted).await {
+                held.confirmed = now;
                 return Ok((Arc::clone(&held.minted), false));
             }
             state.held = None;

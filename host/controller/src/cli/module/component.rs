@@ -11,13 +11,11 @@ use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
-use super::languages::INTERFACE;
+use super::languages::{INTERFACE, WORLD};
 use crate::cli::Failed;
 
 /// The section in which bindings for Rust and C say what a core module imports and exports.
 const TYPES: &str = "component-type";
-/// The largest world: what a module does not import is left out of its component.
-const WORLD: &str = "module-with-secrets";
 
 /// The component.
 pub(super) fn component(compiled: &[u8]) -> Result<Vec<u8>, Failed> {
@@ -40,6 +38,7 @@ fn wrap(compiled: &[u8]) -> anyhow::Result<Vec<u8>> {
             resolve.push_str(path, text)?;
         }
         let (package, _) = resolve.packages.iter().next().expect("the interface is a package");
+        // What the module does not import of it is left out of the component.
         let world = resolve.select_world(&[package], Some(WORLD))?;
         wit_component::embed_component_metadata(
             &mut module,

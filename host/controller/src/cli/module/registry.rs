@@ -58,13 +58,27 @@ fn read(path: &Path) -> Result<String, Failed> {
         .map_err(|err| Failed::Usage(format!("cannot read {}: {err}", path.display())))
 }
 
-/// Put a module into an OCI registry, in the layout of the CNCF for WebAssembly.
-///
-/// Prints the name with the digest of its manifest, for `source.oci.reference` of a ProviderModule and for
-/// `cosign sign --key`.
+/// What leaves a registry, and where it goes.
 #[derive(Debug, Args)]
-pub(super) struct Push {
-    /// The module.
+struct Get {
+    /// What to get: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST.
+    #[arg(value_name = "REFERENCE")]
+    reference: Image,
+    /// The file to write: a module as .wasm, a saved one as .tar.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    access: Access,
+}
+
+fn unwritten(file: &Path, err: &io::Error) -> Failed {
+    Failed::Run(format!("cannot write {}: {err}", file.display()))
+}
+
+/// What goes to a registry.
+#[derive(Debug, Args)]
+struct Put {
+    /// The file: a module as .wasm, a saved one as .tar.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Where to put it: REGISTRY/REPOSITORY:TAG.
@@ -74,20 +88,31 @@ pub(super) struct Push {
     access: Access,
 }
 
+/// Put a module into an OCI registry, in the layout of the CNCF for WebAssembly.
+///
+/// Prints the name with the digest of its manifest, for `source.oci.reference` of a ProviderModule and for
+/// `cosign sign --key`.
+#[derive(Debug, Args)]
+pub(super) struct Push {
+    #[command(flatten)]
+    put: Put,
+}
+
 impl Push {
     pub(super) async fn run(self) -> Result<(), Failed> {
-        let wasm = std::fs::read(&self.file)
-            .map_err(|err| Failed::Usage(format!("cannot read {}: {err}", self.file.display())))?;
+        let Put { file, reference, access } = self.put;
+        let wasm = std::fs::read(&file)
+            .map_err(|err| Failed::Usage(format!("cannot read {}: {err}", file.display())))?;
         if !wasm.starts_with(b"\0asm") {
-            let file = self.file.display();
+            let file = file.display();
             return Err(Failed::Usage(format!(
                 "{file} is no WebAssembly; give what `herald module build` made"
             )));
         }
-        let (registries, login) = self.access.open(&self.reference)?;
-        let pushed = registries.push(&self.reference, &login, wasm, Timestamp::now()).await;
+        let (registries, login) = access.open(&reference)?;
+        let pushed = registries.push(&reference, &login, wasm, Timestamp::now()).await;
         let digest = pushed.map_err(|err| Failed::run(&err))?;
-        print(self.reference.at(&digest));
+        print(reference.at(&digest));
         Ok(())
     }
 }
@@ -97,27 +122,21 @@ impl Push {
 /// `herald module save` gets it with its signatures, to carry it to another registry.
 #[derive(Debug, Args)]
 pub(super) struct Pull {
-    /// What to get: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST.
-    #[arg(value_name = "REFERENCE")]
-    reference: Image,
-    /// The file to write.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
     #[command(flatten)]
-    access: Access,
+    get: Get,
 }
 
 impl Pull {
     pub(super) async fn run(self) -> Result<(), Failed> {
-        let (registries, login) = self.access.open(&self.reference)?;
-        let pulled = registries.pull(&self.reference, &login).await;
+        let Get { reference, file, access } = self.get;
+        let (registries, login) = access.open(&reference)?;
+        let pulled = registries.pull(&reference, &login).await;
         let artifact = pulled.map_err(|err| Failed::run(&err))?;
-        std::fs::write(&self.file, &artifact.wasm)
-            .map_err(|err| Failed::Run(format!("cannot write {}: {err}", self.file.display())))?;
+        std::fs::write(&file, &artifact.wasm).map_err(|err| unwritten(&file, &err))?;
         print(format_args!(
             "{} from {}",
             herald_engine::digest(&artifact.wasm),
-            self.reference.at(&artifact.manifest)
+            reference.at(&artifact.manifest)
         ));
         Ok(())
     }
@@ -129,27 +148,22 @@ impl Pull {
 /// digests, so that what is pinned or signed stays so.
 #[derive(Debug, Args)]
 pub(super) struct Save {
-    /// What to get: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST.
-    #[arg(value_name = "REFERENCE")]
-    reference: Image,
-    /// The file to write, such as ntfy.tar.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
     #[command(flatten)]
-    access: Access,
+    get: Get,
 }
 
 impl Save {
     pub(super) async fn run(self) -> Result<(), Failed> {
-        let (registries, login) = self.access.open(&self.reference)?;
-        let saved = registries.save(&self.reference, &login).await;
+        let Get { reference, file, access } = self.get;
+        let (registries, login) = access.open(&reference)?;
+        let saved = registries.save(&reference, &login).await;
         let archive = saved.map_err(|err| Failed::run(&err))?;
-        std::fs::File::create(&self.file)
-            .and_then(|file| archive.write(io::BufWriter::new(file)))
-            .map_err(|err| Failed::Run(format!("cannot write {}: {err}", self.file.display())))?;
+        std::fs::File::create(&file)
+            .and_then(|to| archive.write(io::BufWriter::new(to)))
+            .map_err(|err| unwritten(&file, &err))?;
         let signed =
             if archive.is_signed() { "with its signatures" } else { "which is not signed" };
-        print(format_args!("{}, {signed}", self.reference.at(archive.digest())));
+        print(format_args!("{}, {signed}", reference.at(archive.digest())));
         Ok(())
     }
 }
@@ -157,32 +171,26 @@ impl Save {
 /// Put a module that `herald module save` has saved into an OCI registry, with its signatures.
 #[derive(Debug, Args)]
 pub(super) struct Load {
-    /// The file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// Where to put it: REGISTRY/REPOSITORY:TAG.
-    #[arg(value_name = "REFERENCE")]
-    reference: Image,
     #[command(flatten)]
-    access: Access,
+    put: Put,
 }
 
 impl Load {
     pub(super) async fn run(self) -> Result<(), Failed> {
-        let wrong = |why: String| Failed::Usage(format!("{}: {why}", self.file.display()));
-        if self.reference.has_digest() {
-            let reference = &self.reference;
+        let Put { file, reference, access } = self.put;
+        let wrong = |why: String| Failed::Usage(format!("{}: {why}", file.display()));
+        if reference.has_digest() {
             return Err(Failed::Usage(format!(
                 "{reference} names a digest; give a tag, as the digest is that of the file"
             )));
         }
-        let file = std::fs::File::open(&self.file).map_err(|err| wrong(err.to_string()))?;
-        let archive = Archive::read(io::BufReader::new(file), MAX_MODULE_BYTES)
+        let from = std::fs::File::open(&file).map_err(|err| wrong(err.to_string()))?;
+        let archive = Archive::read(io::BufReader::new(from), MAX_MODULE_BYTES)
             .map_err(|err| wrong(report(&err)))?;
-        let (registries, login) = self.access.open(&self.reference)?;
-        let loaded = registries.load(&archive, &self.reference, &login).await;
+        let (registries, login) = access.open(&reference)?;
+        let loaded = registries.load(&archive, &reference, &login).await;
         let digest = loaded.map_err(|err| Failed::run(&err))?;
-        print(self.reference.at(&digest));
+        print(reference.at(&digest));
         Ok(())
     }
 }
