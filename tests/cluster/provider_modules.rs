@@ -5,7 +5,7 @@ mod oci;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use herald_controller::modules::built_in;
-use herald_tests::components::hostile;
+use herald_tests::components::{by_hand, costly, hostile, leaking, with_case};
 use herald_tests::receiver::{Received, Receiver};
 use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
@@ -117,11 +117,38 @@ fn an_object_installs_swaps_and_takes_away_a_module() {
     });
 }
 
+/// Additions that take about 220 MB to compile, in a file that a ConfigMap takes.
+const COSTLY: usize = 340_000;
+
 #[test]
 fn what_cannot_serve_says_which_step_failed() {
     run(async |world| {
         world.namespace("apps").await;
-        let herald = world.herald(&[]).await;
+        let herald = world.herald(&["--module-compile-memory-mib", "160"]).await;
+        let failing = with_case(built_in("slack").unwrap(), "skipped: for no reason", None);
+        let leaks = with_case(&leaking(), "delivered", Some("token"));
+        let granted = json!({"grants": ["secret-values"]});
+        for (name, wasm, more, expected, said) in [
+            (
+                "no-export",
+                by_hand("wrong-exports"),
+                json!({}),
+                "False LoadFailed",
+                "missing-export",
+            ),
+            ("traps", by_hand("trap-in-describe"), json!({}), "False LoadFailed", "describe"),
+            ("loops", by_hand("loop-in-start"), json!({}), "False LoadFailed", "instantiate"),
+            ("costly", costly(COSTLY), json!({}), "False CompileFailed", "more than 160 MiB"),
+            ("bad-case", failing, json!({}), "False CasesFailed", "good-news"),
+            ("leaks", leaks, granted, "False LeaksSecrets", "good-news"),
+        ] {
+            world.apply(&config_map(name, &wasm)).await;
+            world.apply(&module(name, name, &more)).await;
+            let object = ready(world, name, expected).await;
+            let message = object["status"]["conditions"][0]["message"].as_str().unwrap();
+            assert!(message.contains(said), "{name}: {message}");
+            assert!(object["status"]["activeRevision"].is_null(), "{name}");
+        }
         let forge = built_in("github").unwrap();
         for (name, wasm, more, expected) in [
             ("no-module", &b"no module"[..], json!({}), "False LoadFailed"),

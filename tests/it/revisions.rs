@@ -6,8 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use herald_controller::modules::built_in;
-use herald_controller::rehearsal::cases::Cases;
-use herald_tests::components::{by_hand, hostile, leaking};
+use herald_tests::components::{by_hand, hostile, leaking, with_case};
 use herald_tests::events::kustomization;
 use herald_tests::eventually;
 use herald_tests::herald::{Herald, binary, output};
@@ -120,33 +119,6 @@ fn module(kind: &str) -> &'static [u8] {
 fn is_slack(request: &Received) -> bool {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     body.get("attachments").is_some()
-}
-
-/// A module with one case inside that says what comes of it; with a Secret that has this key, or suspended.
-fn with_case(wasm: &[u8], outcome: &str, secret: Option<&str>) -> Vec<u8> {
-    let dir = tempfile::tempdir().unwrap();
-    let case = dir.path().join("good-news");
-    fs::create_dir(&case).unwrap();
-    let mut spec = json!({"type": "message", "address": "https://hook.example/", "suspend": true});
-    let mut texts = Vec::new();
-    if let Some(key) = secret {
-        spec["suspend"] = json!(false);
-        spec["secretRef"] = json!({"name": "hook"});
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"},
-            "stringData": {key: "fake-value"}});
-        texts.push(secret.to_string());
-        let request = json!({"method": "POST", "url": "https://hook.example/", "noise": ["user-agent", "content-length"],
-            "headers": [["content-length", "12"], ["content-type", "application/json"], ["host", "hook.example"]],
-            "body": {"text": "x fake-value"}});
-        fs::write(case.join("1.request.json"), request.to_string()).unwrap();
-    }
-    let provider = json!({"apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Provider",
-        "metadata": {"name": "hook"}, "spec": spec});
-    texts.push(provider.to_string());
-    fs::write(case.join("provider.yaml"), texts.join("\n---\n")).unwrap();
-    fs::write(case.join("event.json"), kustomization("x", "info", "R", "x").to_string()).unwrap();
-    fs::write(case.join("outcome.txt"), outcome).unwrap();
-    Cases::read(dir.path()).unwrap().embed(wasm).unwrap()
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
-//! The bad modules of `components/`, as components: the one written with the SDK, and those written by hand.
+//! The bad modules of `components/`, as components: the one written with the SDK, those written by hand, and those with a case inside.
 
 use std::fs;
 
+use herald_controller::rehearsal::cases::Cases;
+use serde_json::json;
 use wit_component::{ComponentEncoder, StringEncoding};
 
+use crate::events::kustomization;
 use crate::herald::root;
 
 /// The module that misbehaves in the way that its Provider's channel names.
@@ -58,6 +61,37 @@ fn component(mut core: Vec<u8>, wit: &str) -> Vec<u8> {
     wit_component::embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8)
         .unwrap();
     ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+}
+
+/// A module with one case inside that says what comes of it; with a Secret that has this key, or suspended.
+///
+/// # Panics
+/// It is no module.
+#[must_use]
+pub fn with_case(wasm: &[u8], outcome: &str, secret: Option<&str>) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let case = dir.path().join("good-news");
+    fs::create_dir(&case).unwrap();
+    let mut spec = json!({"type": "message", "address": "https://hook.example/", "suspend": true});
+    let mut texts = Vec::new();
+    if let Some(key) = secret {
+        spec["suspend"] = json!(false);
+        spec["secretRef"] = json!({"name": "hook"});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"},
+            "stringData": {key: "fake-value"}});
+        texts.push(secret.to_string());
+        let request = json!({"method": "POST", "url": "https://hook.example/", "noise": ["user-agent", "content-length"],
+            "headers": [["content-length", "12"], ["content-type", "application/json"], ["host", "hook.example"]],
+            "body": {"text": "x fake-value"}});
+        fs::write(case.join("1.request.json"), request.to_string()).unwrap();
+    }
+    let provider = json!({"apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Provider",
+        "metadata": {"name": "hook"}, "spec": spec});
+    texts.push(provider.to_string());
+    fs::write(case.join("provider.yaml"), texts.join("\n---\n")).unwrap();
+    fs::write(case.join("event.json"), kustomization("x", "info", "R", "x").to_string()).unwrap();
+    fs::write(case.join("outcome.txt"), outcome).unwrap();
+    Cases::read(dir.path()).unwrap().embed(wasm).unwrap()
 }
 
 /// A core module with one function of so many additions. It is small, and compiling it takes memory and time for each.

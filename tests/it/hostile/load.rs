@@ -149,6 +149,10 @@ fn compiling_a_module_ends_at_its_limits() {
         assert!(text.contains(said), "{flag} {value}: no {said:?} in {text}");
     };
     check("--module-compile-memory-mib", "256", "needs more than 256 MiB");
+    // What nobody sets.
+    put(modules.path(), "costly.wasm", &costly(2 * COSTLY));
+    check("--module-compile-cpu-time", "2m", "needs more than 1024 MiB");
+    put(modules.path(), "costly.wasm", &costly(COSTLY));
     check("--module-compile-cpu-time", "1s", "more than 1 s of CPU time");
 }
 

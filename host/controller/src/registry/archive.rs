@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 use thiserror::Error;
 
@@ -86,7 +87,7 @@ impl Archive {
 
     /// Adds a blob. Returns its digest.
     pub(super) fn add(&mut self, bytes: Vec<u8>) -> String {
-        let digest = herald_engine::digest(&bytes);
+        let digest = digest(&bytes);
         self.blobs.insert(digest.clone(), bytes);
         digest
     }
@@ -181,6 +182,11 @@ fn append<W: Write>(tar: &mut Builder<W>, path: &str, bytes: &[u8]) -> io::Resul
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);
     tar.append_data(&mut header, path, bytes)
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    ["sha256:", &hex].concat()
 }
 
 #[cfg(test)]
