@@ -5,8 +5,9 @@
 //! type that stands there alone stands here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use herald_core::address::{self, Address};
+use herald_core::address::Address;
 use herald_core::policy::AddressPolicy;
 use herald_core::provider::Provider;
 
@@ -196,15 +197,15 @@ pub async fn findings(
 }
 
 /// What the module finds wrong. What was found when the object was read is among the mistakes.
-async fn problems(provider: &Provider, modules: &Modules) -> Vec<String> {
+async fn problems(provider: &Arc<Provider>, modules: &Modules) -> Vec<String> {
     if provider.problems.is_empty() { modules.check(provider).await } else { Vec::new() }
 }
 
 /// Why the address would not be dialed. What its name leads to is seen only when it is.
 fn refused(provider: &Provider, policy: AddressPolicy) -> Option<String> {
-    match address::parse(&provider.address) {
-        Ok(Some(Address::Url { url })) if matches!(url.scheme(), "http" | "https") => {
-            policy.check_url(&url).err().map(|denied| format!("its address: {denied}"))
+    match provider.address.known() {
+        Some(Address::Url { url }) if matches!(url.scheme(), "http" | "https") => {
+            policy.check_url(url).err().map(|denied| format!("its address: {denied}"))
         }
         _ => None,
     }

@@ -290,7 +290,7 @@ impl Modules {
     }
 
     /// Everything wrong with a Provider that its module can tell without an event.
-    pub async fn check(&self, provider: &Provider) -> Vec<String> {
+    pub async fn check(&self, provider: &Arc<Provider>) -> Vec<String> {
         if let Err(err) = self.load([provider.kind.as_str()]).await {
             return vec![report(&err)];
         }

@@ -13,9 +13,11 @@ use crate::formatter::{Origin, ProviderAddress};
 
 mod event_hubs;
 mod nats;
+mod written;
 
 pub use event_hubs::{EventHubs, with_hub};
 pub use nats::{is_nats, nats_servers};
+pub use written::WrittenAddress;
 
 /// The longest address that is read, in bytes.
 pub const MAX_BYTES: usize = 2048;

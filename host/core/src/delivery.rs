@@ -62,7 +62,8 @@ impl DeliveryId {
             .chain_update(event.0.to_be_bytes())
             .chain_update(alert_uid)
             .finalize();
-        Self(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        let half = digest.iter().take(16).fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
+        Self(format!("{half:032x}"))
     }
 
     /// Reads an id as a person or a file gives it.

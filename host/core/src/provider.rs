@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::address;
+use crate::address::{Address, WrittenAddress};
 use crate::commit_status::CommitStatusExpr;
 use crate::formatter::ProviderView;
 use crate::object_json::ObjectJson;
@@ -39,7 +39,7 @@ pub struct Provider {
     pub username: String,
     /// The Secret's `address` or else `spec.address`, trimmed, empty when there is none. It may be a credential. The
     /// connection string of a namespace of Event Hubs has the channel as its hub.
-    pub address: String,
+    pub address: WrittenAddress,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// How many attempts may be under way to it at a time, where it says so itself.
@@ -96,7 +96,7 @@ impl Provider {
             uid: self.uid.clone(),
             channel: self.channel.clone(),
             username: self.username().to_owned(),
-            address: address::parse(&self.address).ok().flatten().map(|address| address.public()),
+            address: self.address.known().map(Address::public),
             secret_keys: self.secret.keys_with_value().map(str::to_owned).collect(),
             config: if self.config.is_null() { "{}".to_owned() } else { self.config.to_string() },
         }

@@ -27,7 +27,7 @@ impl Judge for ModulesJudge {
         })
     }
 
-    fn check<'a>(&'a self, provider: &'a Provider) -> BoxFuture<'a, Judgement> {
+    fn check<'a>(&'a self, provider: &'a Arc<Provider>) -> BoxFuture<'a, Judgement> {
         Box::pin(async move {
             let problems = self.0.check(provider).await;
             if problems.is_empty() {

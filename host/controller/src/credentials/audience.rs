@@ -2,7 +2,7 @@
 //!
 //! It judges the URL of a request. It must not know how a credential is obtained.
 
-use herald_core::address::{self, Address};
+use herald_core::address::Address;
 use herald_core::provider::Provider;
 use reqwest::Method;
 use url::Url;
@@ -65,7 +65,7 @@ fn devops(provider: &Provider, url: &Url) -> Result<(), CredentialError> {
     if is_site(url) && is_cloud {
         return Ok(());
     }
-    let own = address::parse(&provider.address).ok().flatten();
+    let own = provider.address.known();
     if matches!(own, Some(Address::Url { url: own }) if own.origin() == url.origin()) {
         let text = format!(
             "{} takes no tokens of Microsoft Entra: put `token` into the Provider's Secret",

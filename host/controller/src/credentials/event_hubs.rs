@@ -3,7 +3,7 @@
 //! It knows connection strings and how a request is signed with the key of one
 //! (<https://learn.microsoft.com/en-us/rest/api/eventhub/generate-sas-token>). What has none, an identity has.
 
-use herald_core::address::{self, Address, EventHubs, ParseAddressError};
+use herald_core::address::{Address, EventHubs, ParseAddressError};
 use herald_core::formatter::{Encoding, Hash};
 use herald_core::provider::Provider;
 use herald_core::secret::SecretText;
@@ -54,7 +54,7 @@ fn connection(provider: &Provider) -> Result<Option<EventHubs>, ObtainError> {
     if let Some(read) = EventHubs::parse(&provider.address) {
         return read.map(Some).map_err(unread);
     }
-    match address::parse(&provider.address).map_err(unread)? {
+    match provider.address.read().map_err(|err| unread(err.clone()))? {
         Some(Address::Name(_)) => Ok(None),
         Some(Address::Url { .. }) | None => Err(misconfigured(
             "the address is neither a connection string nor the name of an event hub: set it to one of them",

@@ -375,7 +375,7 @@ impl<T: Transport> Attempts<T> {
 
 /// What one attempt gathers.
 struct Attempt<'a> {
-    provider: &'a Provider,
+    provider: &'a Arc<Provider>,
     mask: Arc<Mask>,
     contact: Contact,
     status: Option<u16>,

@@ -182,7 +182,7 @@ pub fn prepare(
     description: &Description,
     provider: &Provider,
 ) -> Result<Draft, PrepareError> {
-    let address = address::parse(&provider.address).map_err(PrepareError::Address)?;
+    let address = provider.address.read().map_err(|err| PrepareError::Address(err.clone()))?;
     let filler = Filler { description, provider, left: Cell::new(MAX_FILLED_BYTES) };
     let method = method(&request.method)?;
 
@@ -200,9 +200,9 @@ pub fn prepare(
         .collect::<Result<Vec<_>, PrepareError>>()?;
     let publishes = method.as_str() == PUBLISH;
     let url = if publishes {
-        url::subject(&request.url.base, &segments, &query, address.as_ref())?
+        url::subject(&request.url.base, &segments, &query, address)?
     } else {
-        url::build(&request.url.base, &segments, &query, address.as_ref(), description, provider)?
+        url::build(&request.url.base, &segments, &query, address, description, provider)?
     };
 
     let body = filler.join(&request.body, &At::Body(BodyKind::of(request)))?;
@@ -213,7 +213,7 @@ pub fn prepare(
     // A server of NATS knows the connection, and no more of who sent a message.
     if !publishes {
         let userinfo =
-            address.as_ref().filter(|_| is_address(&request.url.base)).and_then(Address::userinfo);
+            address.filter(|_| is_address(&request.url.base)).and_then(Address::userinfo);
         complete(&mut headers, userinfo.filter(|_| credential.is_none()));
     }
     let prepared = Prepared { method, url, headers, body: Bytes::from(body) };

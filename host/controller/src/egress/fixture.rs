@@ -18,7 +18,7 @@ pub(crate) fn provider(address: &str, secrets: &[(&str, &str)]) -> Provider {
         kind: "generic".to_owned(),
         channel: String::new(),
         username: String::new(),
-        address: address.to_owned(),
+        address: address.into(),
         timeout: Duration::from_secs(15),
         concurrency: None,
         fallback: None,

@@ -159,7 +159,7 @@ fn is_named(host: &str, provider: &Provider) -> bool {
     let label = host.split('.').next().unwrap_or_default();
     let config = provider.config.to_string();
     let in_host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-    [provider.address.as_str(), &provider.channel, &config]
+    [&*provider.address, &provider.channel, &config]
         .iter()
         .flat_map(|text| text.split(|c| !in_host(c)))
         .any(|word| word.eq_ignore_ascii_case(host) || word.eq_ignore_ascii_case(label))

@@ -87,7 +87,7 @@ pub trait Judge: Send + Sync + 'static {
     fn prepare(&self, kinds: BTreeSet<String>) -> BoxFuture<'_, ()>;
 
     /// What the module of a Provider says of it.
-    fn check<'a>(&'a self, provider: &'a Provider) -> BoxFuture<'a, Judgement>;
+    fn check<'a>(&'a self, provider: &'a Arc<Provider>) -> BoxFuture<'a, Judgement>;
 
     /// The digest of the module of a type.
     fn revision(&self, kind: &str) -> Option<String>;

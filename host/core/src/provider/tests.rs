@@ -11,7 +11,7 @@ fn provider() -> Provider {
         kind: "slack".to_owned(),
         channel: "general".to_owned(),
         username: "spec-user".to_owned(),
-        address: "https://h.example/services/hidden".to_owned(),
+        address: "https://h.example/services/hidden".into(),
         timeout: DEFAULT_TIMEOUT,
         concurrency: None,
         fallback: None,
@@ -65,7 +65,7 @@ fn a_username_of_the_secret_wins_unless_it_is_empty() {
 fn view_leaves_out_an_address_that_cannot_be_read() {
     let mut provider = provider();
     for address in ["", "/only/path", "hooks.slack.com/services/x"] {
-        provider.address = address.to_owned();
+        provider.address = address.into();
         assert_eq!(provider.view().address, None, "{address}");
     }
     provider.config = serde_json::Value::Null;

@@ -66,7 +66,7 @@ pub(super) fn wire(
         kind: object.kind.clone(),
         channel: object.channel.clone(),
         username: object.username.clone(),
-        address,
+        address: address.into(),
         timeout: object.timeout,
         concurrency: object.concurrency,
         fallback: object.fallback,

@@ -102,7 +102,7 @@ fn files_come_change_and_go() {
     let other = SLACK.replace("example/a", "example/b");
     fs::write(dir.path().join("team/prod/a.yml"), provider("slack", &other)).unwrap();
     let loaded = folder.reread().unwrap();
-    assert_eq!(named(&loaded, "slack").address, "https://hooks.example/b");
+    assert_eq!(&*named(&loaded, "slack").address, "https://hooks.example/b");
     assert_ne!(named(&loaded, "slack").generation, generation);
 
     fs::remove_dir_all(dir.path().join("team")).unwrap();

@@ -54,7 +54,7 @@ fn the_page_s_slack_example_is_what_it_says() {
     let slack = named(&loaded, "slack");
     assert_eq!((slack.kind.as_str(), slack.channel.as_str()), ("slack", "general"));
     assert_eq!(slack.timeout, Duration::from_secs(30));
-    assert_eq!(slack.address, "https://hooks.slack.com/services/YOUR/SLACK/WEBHOOK");
+    assert_eq!(&*slack.address, "https://hooks.slack.com/services/YOUR/SLACK/WEBHOOK");
     let proxy = slack.proxy.as_ref().expect("the Secret has a proxy");
     assert_eq!(proxy.url.expose(), "http://username:password@proxy_url:8080/");
 
@@ -122,7 +122,7 @@ stringData:
     assert!(loaded.mistakes.iter().all(|mistake| mistake.tolerated));
     let a = named(&loaded, "a");
     assert!(a.problems.is_empty(), "{:?}", a.problems);
-    assert_eq!(a.address, "https://secret.example/hook");
+    assert_eq!(&*a.address, "https://secret.example/hook");
     assert_eq!(a.view().username, "secret");
     assert!(
         matches!(a.view().address, Some(ProviderAddress::Url(url)) if url.host == "secret.example")

@@ -17,7 +17,7 @@ impl Judge for Commits {
         Box::pin(async {})
     }
 
-    fn check<'a>(&'a self, _: &'a Provider) -> BoxFuture<'a, Judgement> {
+    fn check<'a>(&'a self, _: &'a Arc<Provider>) -> BoxFuture<'a, Judgement> {
         Box::pin(async { Judgement::Good })
     }
 
