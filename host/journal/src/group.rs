@@ -23,8 +23,9 @@ use crate::types::{Appended, EventId, Record, StoredEvent};
 #[derive(Debug)]
 pub(crate) enum Op {
     Append(Append),
-    /// With an answer it is urgent, without one it rides.
-    Record(Record, Option<oneshot::Sender<Result<(), RecordError>>>),
+    Record(Record, oneshot::Sender<Result<(), RecordError>>),
+    /// Records were put down that ride with the next commit.
+    Ride,
     Repair(Order),
     /// Dropping the sender is the answer.
     Close(oneshot::Sender<()>),
@@ -104,12 +105,21 @@ impl Group {
     pub(crate) fn record(
         &mut self,
         record: Record,
-        waiter: Option<oneshot::Sender<Result<(), RecordError>>>,
+        waiter: oneshot::Sender<Result<(), RecordError>>,
     ) {
         self.n_taken += 1;
         self.records.push(record);
-        self.waiters.extend(waiter);
+        self.waiters.push(waiter);
+    }
+
+    /// Something rides: from now on it waits for an urgent commit, but not for long.
+    pub(crate) fn is_ridden(&mut self) {
         self.riding_since.get_or_insert_with(Instant::now);
+    }
+
+    pub(crate) fn ride(&mut self, records: Vec<Record>) {
+        self.n_taken += records.len();
+        self.records.extend(records);
     }
 
     pub(crate) fn repair(&mut self, order: Order) {
@@ -230,7 +240,7 @@ impl Group {
         self.records.clear();
     }
 
-    fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.fresh.clear();
         self.riding_since = None;
         self.n_taken = 0;

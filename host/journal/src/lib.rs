@@ -22,6 +22,7 @@ mod place;
 mod reader;
 mod recovery;
 mod retention;
+mod riding;
 mod room;
 mod schema;
 mod settings;
@@ -60,6 +61,7 @@ use group::{Append, Op};
 use notes::Notes;
 use place::Place;
 use reader::Reader;
+use riding::Riding;
 use shared::Shared;
 
 /// A handle on an open journal; its clones are the same journal.
@@ -73,6 +75,7 @@ pub struct Journal {
 struct Inner {
     id: [u8; 16],
     queue: flume::Sender<Op>,
+    riding: Arc<Riding>,
     waiting: Arc<Budget>,
     notes: Arc<Notes>,
     reader: Arc<Reader>,
@@ -151,7 +154,11 @@ impl Journal {
     /// While the disk fails the record is kept in memory and written when the disk works again.
     pub fn record(&self, record: Record) {
         self.mirror(&record);
-        if self.send(Op::Record(record, None)).is_err() {
+        let told = self.inner.shared.unless_closed(|| {
+            let is_told = self.inner.riding.put(record);
+            if is_told { self.inner.queue.send(Op::Ride).map_err(|_| Shut) } else { Ok(()) }
+        });
+        if !matches!(told, Some(Ok(()))) {
             tracing::debug!(
                 "an outcome came after the journal was closed: its event will be delivered again"
             );
@@ -165,7 +172,7 @@ impl Journal {
     pub async fn record_now(&self, record: Record) -> Result<(), RecordError> {
         self.mirror(&record);
         let (answer, answered) = oneshot::channel();
-        self.send(Op::Record(record, Some(answer))).map_err(|Shut| RecordError::Closed)?;
+        self.send(Op::Record(record, answer)).map_err(|Shut| RecordError::Closed)?;
         answered.await.unwrap_or(Err(RecordError::Closed))
     }
 

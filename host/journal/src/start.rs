@@ -16,6 +16,7 @@ use crate::place::{Place, from_io};
 use crate::reader::Reader;
 use crate::recovery::{self, Loaded};
 use crate::retention::Sweep;
+use crate::riding::Riding;
 use crate::room::{Room, Sizes};
 use crate::schema::{self, Meta};
 use crate::settings::Settings;
@@ -51,6 +52,7 @@ pub(crate) fn open(place: Place, settings: Settings) -> Result<(Journal, Recover
     let (hand_over, events) = events::channel(Arc::clone(&reader), open, settings.max_ahead_bytes);
     let waiting_room = Budget::new(settings.max_queue, settings.max_queue_bytes);
     let (queue, taken) = flume::unbounded();
+    let riding = Arc::new(Riding::new(settings.max_group));
 
     let no_thread = |source: std::io::Error| OpenError::Thread {
         dir: place.dir.clone(),
@@ -68,6 +70,7 @@ pub(crate) fn open(place: Place, settings: Settings) -> Result<(Journal, Recover
     };
     let writer = Writer {
         queue: taken,
+        riding: Arc::clone(&riding),
         shared: Arc::clone(&shared),
         store,
         window,
@@ -85,7 +88,8 @@ pub(crate) fn open(place: Place, settings: Settings) -> Result<(Journal, Recover
     };
     Builder::new().name("journal".to_owned()).spawn(move || writer.run()).map_err(no_thread)?;
 
-    let inner = Inner { id: meta.id, queue, waiting: waiting_room, notes, reader, desk, shared };
+    let inner =
+        Inner { id: meta.id, queue, riding, waiting: waiting_room, notes, reader, desk, shared };
     Ok((Journal { inner: Arc::new(inner) }, Recovered { events, waiting, n_open }))
 }
 

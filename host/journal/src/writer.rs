@@ -17,6 +17,7 @@ use crate::events::HandOver;
 use crate::group::{Group, Op};
 use crate::notes::Notes;
 use crate::retention::Sweep;
+use crate::riding::Riding;
 use crate::room::Room;
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -27,6 +28,7 @@ use crate::upkeep::Upkeep;
 pub(crate) struct Writer {
     pub(crate) settings: Settings,
     pub(crate) queue: flume::Receiver<Op>,
+    pub(crate) riding: Arc<Riding>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) store: Store,
     pub(crate) window: Window,
@@ -118,7 +120,12 @@ impl Writer {
         while let Some(op) = next {
             match op {
                 Op::Append(append) => group.append(append, &self.window, &mut self.room),
-                Op::Record(record, waiter) => group.record(record, waiter),
+                Op::Record(record, waiter) => {
+                    // What was put down before it must not be written after it.
+                    group.ride(self.riding.take());
+                    group.record(record, waiter);
+                }
+                Op::Ride => group.is_ridden(),
                 Op::Repair(order) => group.repair(order),
                 Op::Close(answer) => return Then::Close(Some(answer)),
             }
@@ -140,12 +147,15 @@ impl Writer {
     fn is_due(&self, group: &Group) -> bool {
         group.is_urgent()
             || group.is_full(&self.settings)
+            || self.riding.is_enough()
             || group.deadline(&self.settings).is_some_and(|deadline| deadline <= Instant::now())
     }
 
     fn commit(&mut self, group: &mut Group) {
+        group.ride(self.riding.take());
         if group.is_empty() {
-            return;
+            // What rode went with an earlier commit.
+            return group.begin_anew();
         }
         if let Some((error, _)) = self.store.broken() {
             return group.refuse(error);
