@@ -3,8 +3,11 @@
 //! Attempts run as tasks of their own and report back. What waits is loaded from the journal when it is its turn, so that
 //! an hour-long outage of a receiver costs memory for identities only.
 
+mod alarm;
+mod hands;
 mod lanes;
 mod names;
+mod rows;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +26,8 @@ use crate::catalog::ProviderKey;
 use crate::clock::Clock;
 use crate::egress::Transport;
 use crate::telemetry::report;
+use alarm::Alarm;
+use hands::Hands;
 use lanes::{Lanes, Slot, Totals};
 use names::Names;
 
@@ -81,8 +86,10 @@ impl Dispatcher {
         let (done, reports) = mpsc::unbounded_channel();
         let catalog = attempts.catalog.subscribe();
         let modules = attempts.modules.subscribe();
+        let work = Arc::new(Work { attempts, recorder, clock, done });
         let actor = Actor {
-            work: Arc::new(Work { attempts, recorder, clock, done }),
+            hands: Hands::new(Arc::clone(&work)),
+            work,
             settings,
             lanes: Lanes::default(),
             alerts: Names::default(),
@@ -134,6 +141,7 @@ impl Dispatcher {
 
 struct Actor<T> {
     work: Arc<Work<T>>,
+    hands: Hands<T>,
     settings: Settings,
     lanes: Lanes,
     alerts: Names,
@@ -154,16 +162,16 @@ impl<T: Transport + 'static> Actor<T> {
         mut catalog: watch::Receiver<u64>,
         mut modules: watch::Receiver<u64>,
     ) {
+        let mut alarm = Alarm::new(self.work.clock.clone());
         loop {
-            let next = self.lanes.next_alarm().filter(|_| self.draining.is_none());
-            let clock = self.work.clock.clone();
+            alarm.set(self.lanes.next_alarm().filter(|_| self.draining.is_none()));
             tokio::select! {
                 // Ends make room; a flood of new work must not keep them waiting.
                 biased;
                 Some(done) = reports.recv() => self.done(done),
                 Ok(()) = catalog.changed() => self.changed(),
                 Ok(()) = modules.changed() => self.changed(),
-                () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => self.wake(),
+                () = alarm.rings() => self.wake(),
                 command = inbox.recv() => match command {
                     Some(command) => self.handle(command),
                     None => return,
@@ -196,23 +204,21 @@ impl<T: Transport + 'static> Actor<T> {
         let alert = self.alerts.number(&job.alert_uid);
         let slot = self.slot(&job.provider);
         let provider = Arc::clone(&slot.provider);
-        let obstacle = slot.lane.obstacle(object, now);
+        let mut obstacle = slot.lane.obstacle(object, now);
         let paused_until = slot.lane.paused_until(now);
         let life = self.work.recorder.policy.life(job.event.is_error());
         let key = Key { object, event: job.event_id.0, alert };
         let mut entry = Entry::new(job.attempts, job.accepted_at, life);
+        if obstacle.is_none() {
+            entry.event = self.room.keep(Arc::clone(&job.event));
+            obstacle = entry.event.is_none().then_some(Obstacle::Backlog);
+        }
         match obstacle {
             Some(obstacle) => {
                 let due = paused_until.filter(|_| obstacle == Obstacle::Pace);
-                let catalog = self.work.attempts.catalog.load();
-                let alert = catalog.alerts.get(&job.alert_uid);
-                let alert = alert.map(|alert| format!("{}/{}", alert.namespace, alert.name));
-                self.work.recorder.hold(&job, alert.unwrap_or_default(), obstacle, due, now);
+                self.hold(&job, obstacle, due);
             }
-            None => {
-                entry.event = self.room.keep(job.event);
-                entry.open = job.open;
-            }
+            None => entry.open = job.open,
         }
         entry.plan =
             Some(Plan::of(job.notice)).filter(|plan| *plan != Plan::default()).map(Arc::new);
@@ -283,7 +289,8 @@ impl<T: Transport + 'static> Actor<T> {
     }
 
     fn done(&mut self, done: Done) {
-        let Done { provider, ended, was_attempt, kind, failure } = done;
+        let Done { provider, ended, was_attempt, kind, failure, hand } = done;
+        self.hands.take_back(hand);
         let now = self.work.clock.now();
         if was_attempt {
             self.running -= 1;
@@ -350,11 +357,13 @@ impl<T: Transport + 'static> Actor<T> {
                     log_passing(&begun, provider);
                 }
                 let alert = self.alerts.name(begun.key.alert);
-                let work = Arc::clone(&self.work);
-                tokio::spawn(work.attempt(begun, Arc::clone(provider), alert));
+                self.hands.make(begun, Arc::clone(provider), alert);
                 is_crowded = self.running >= MAX_RUNNING;
             }
             slot.is_crowded_out = is_crowded && slot.lane.n_waiting() > 0;
+        }
+        for rowless in slot.lane.take_rowless(now) {
+            self.show(&rowless, provider);
         }
         let (totals, turned) = self.lanes.settle(provider, now);
         if let Some(Totals { open, half_open, .. }) = turned {

@@ -21,12 +21,20 @@ pub(super) struct Identity {
     pub(super) attempts: u32,
 }
 
+/// A delivery that has no row yet.
+pub(super) struct New<'a> {
+    pub(super) delivery: Identity,
+    pub(super) event: &'a Event,
+    pub(super) open: Option<&'a Arc<OpenEvent>>,
+    /// As `namespace/name`; empty where it does not exist any more.
+    pub(super) alert_name: String,
+}
+
 impl Recorder {
     /// Writes down that a new delivery waits, and why; `due` is what the receiver asked for.
     pub(super) fn hold(
         &self,
-        job: &Job,
-        alert_name: String,
+        new: &New<'_>,
         obstacle: Obstacle,
         due: Option<Timestamp>,
         now: Timestamp,
@@ -37,15 +45,10 @@ impl Recorder {
             Obstacle::Pace => "waits because the receiver asked for less",
             Obstacle::Backlog => "waits for those before it",
         };
-        let delivery = Identity {
-            event_id: job.event_id,
-            alert_uid: Arc::clone(&job.alert_uid),
-            provider: Arc::clone(&job.provider),
-            attempts: job.attempts,
-        };
-        let row = row(&delivery, &job.object().to_string(), State::Waiting, note, now);
-        self.journal.record(Record::row(DeliveryRow { due, alert_name: alert_name.into(), ..row }));
-        self.settle(job.open.as_ref());
+        let object = ObjectKey::of(new.event).to_string();
+        let row = row(&new.delivery, &object, State::Waiting, note, now);
+        let row = DeliveryRow { due, alert_name: new.alert_name.as_str().into(), ..row };
+        self.journal.record(Record { closes: closes(new.open), ..Record::row(row) });
     }
 
     /// Writes down that a delivery to a Provider of this type ended without another attempt.
@@ -68,8 +71,8 @@ impl Recorder {
             reason = note,
             "delivery is dead"
         );
-        self.journal.record(Record::row(row(delivery, &object, State::Dead, note, now)));
-        self.settle(open);
+        let row = row(delivery, &object, State::Dead, note, now);
+        self.journal.record(Record { closes: closes(open), ..Record::row(row) });
     }
 
     /// For the history of a delivery that does not keep the order of its object.
@@ -86,13 +89,12 @@ impl Recorder {
                 .to_owned(),
         }]
     }
+}
 
-    /// A delivery has its row, or that is on its way: an event closes with the last of its deliveries.
-    pub(super) fn settle(&self, open: Option<&Arc<OpenEvent>>) {
-        if let Some(id) = open.and_then(|open| open.settle()) {
-            self.journal.record(Record::closing(herald_journal::EventId(id.0)));
-        }
-    }
+/// The event that closes with the row of a delivery: an event closes with the last of its deliveries.
+pub(super) fn closes(open: Option<&Arc<OpenEvent>>) -> Vec<herald_journal::EventId> {
+    let id = open.and_then(|open| open.settle());
+    id.into_iter().map(|id| herald_journal::EventId(id.0)).collect()
 }
 
 fn row(delivery: &Identity, object: &str, state: State, note: &str, now: Timestamp) -> DeliveryRow {

@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::OpenEvent;
 use super::breaker::{Breaker, Change, Gate, State};
-use super::order::{Begun, Entry, Key, ObjectId, Order, Overdue, Patience, Tried};
+use super::order::{Begun, Entry, Key, ObjectId, Order, Overdue, Patience, Rowless, Tried};
 use super::pace::Pace;
 
-/// With more than so many deliveries that the journal has no row of, one more gets its row before it is attempted.
-const MAX_OPEN: usize = 256;
+/// A new delivery that waits for so long gets its row in the journal, where people see it. Where the receiver keeps up none
+/// waits so long, and one row tells all of a delivery: that it arrived.
+const ROWLESS: SignedDuration = SignedDuration::from_secs(10);
 
 /// The lane of one Provider.
 #[derive(Debug)]
@@ -124,8 +125,6 @@ impl Lane {
             Some(Obstacle::Breaker)
         } else if self.pace.wait(now).is_some() {
             Some(Obstacle::Pace)
-        } else if self.order.n_open() >= MAX_OPEN {
-            Some(Obstacle::Backlog)
         } else {
             None
         }
@@ -269,8 +268,8 @@ impl Lane {
                 reopened = open;
             }
         }
-        if let Some(open) = reopened {
-            self.order.reopen(key, open);
+        if reopened.is_some() {
+            entry.open = reopened;
         }
     }
 
@@ -294,6 +293,11 @@ impl Lane {
         }
     }
 
+    /// The new deliveries that have waited for long and have no row yet; they are to get it now.
+    pub(super) fn take_rowless(&mut self, now: Timestamp) -> Vec<Rowless> {
+        now.checked_sub(ROWLESS).map(|before| self.order.take_rowless(before)).unwrap_or_default()
+    }
+
     /// The keys of all that is not finished.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         self.order.keys()
@@ -315,7 +319,13 @@ impl Lane {
             .closed_until(now)
             .flatten()
             .filter(|_| self.running.len() < self.places && self.has_candidate());
-        [self.order.next_timer(), gate].into_iter().flatten().min()
+        [self.order.next_timer(), gate, self.rows_due()].into_iter().flatten().min()
+    }
+
+    /// When a new delivery will have waited for long. In whole seconds, as it changes with every delivery that begins.
+    fn rows_due(&self) -> Option<Timestamp> {
+        let second = self.order.first_rowless()?.as_second();
+        Timestamp::from_second(second + ROWLESS.as_secs() + 1).ok()
     }
 
     /// Whether something could start once the gate opens.

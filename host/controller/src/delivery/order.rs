@@ -2,104 +2,20 @@
 //! events, one at a time.
 //!
 //! While one is to be tried again, those after it wait; they pass it once it has been failing for the time that the
-//! operator set, if what fails is it and not the receiver. What waits is an identity of a few bytes, not an event. Pure:
-//! time is an argument. It must not know how many may run, nor how the receiver does.
+//! operator set, if what fails is it and not the receiver. Pure: time is an argument. It must not know how many may run, nor how the receiver does.
+
+mod entry;
 
 use std::collections::btree_map::Range;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use herald_core::event::Event;
 use jiff::Timestamp;
 
 use super::room::Kept;
-use super::{OpenEvent, Plan};
+pub(super) use entry::{Begun, Entry, Key, ObjectId, Overdue, Patience, Rowless, Tried};
 
 /// So many objects are looked at for a delivery that can be a probe.
 const LOOKED_AT: usize = 64;
-
-/// An object, as far as order goes: two of the same number are taken for one, which costs a wait and nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ObjectId(pub(super) u64);
-
-/// What names a delivery within its lane. The order is that in which the deliveries about an object go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Key {
-    pub(super) object: ObjectId,
-    pub(super) event: i64,
-    /// The number that the dispatcher gave the Alert.
-    pub(super) alert: u32,
-}
-
-/// A delivery that is not finished.
-#[derive(Debug)]
-pub(super) struct Entry {
-    /// How many attempts were made.
-    pub(super) attempts: u32,
-    pub(super) accepted_at: Timestamp,
-    /// How long it lives, as far as that is known without its event.
-    pub(super) life: Duration,
-    /// The event, where there was room to keep it.
-    pub(super) event: Option<Kept>,
-    /// Set while the journal has no row of it.
-    pub(super) open: Option<Arc<OpenEvent>>,
-    /// Set once it failed.
-    pub(super) tried: Option<Box<Tried>>,
-    /// Somebody is about to write down that its life is over.
-    pub(super) ending: bool,
-    /// A person decided against it while it was under way.
-    pub(super) is_discarded: bool,
-    /// What was decided when it was routed, if that was anything.
-    pub(super) plan: Option<Arc<Plan>>,
-}
-
-/// What is known of a delivery that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tried {
-    /// When it is tried again.
-    pub(super) due: Timestamp,
-    pub(super) first_failed: Timestamp,
-    /// The receiver asked for this time.
-    pub(super) hinted: bool,
-    /// The receiver was not reached or could not work, so that another delivery would have failed as well.
-    pub(super) blames_receiver: bool,
-    /// What it failed with, while a change of that is awaited.
-    pub(super) condition: Option<u64>,
-}
-
-/// When deliveries may pass one that is tried again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// How long they wait for it.
-    pub(super) wait: Duration,
-    /// When the receiver last took a delivery, while it is not known to be down.
-    pub(super) proven: Option<Timestamp>,
-}
-
-/// A delivery that is about to be attempted.
-#[derive(Debug)]
-pub(super) struct Begun {
-    pub(super) key: Key,
-    pub(super) attempts: u32,
-    pub(super) accepted_at: Timestamp,
-    pub(super) event: Option<Arc<Event>>,
-    pub(super) open: Option<Arc<OpenEvent>>,
-    /// It goes before an earlier one about the same object.
-    pub(super) passes: bool,
-    pub(super) plan: Option<Arc<Plan>>,
-}
-
-/// A delivery whose life seems to be over.
-#[derive(Debug)]
-pub(super) struct Overdue {
-    pub(super) key: Key,
-    pub(super) attempts: u32,
-    pub(super) accepted_at: Timestamp,
-    pub(super) open: Option<Arc<OpenEvent>>,
-    pub(super) plan: Option<Arc<Plan>>,
-}
 
 /// What comes next for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,46 +58,8 @@ pub(super) struct Order {
     again: BTreeSet<(Timestamp, i64, ObjectId)>,
     timers: BTreeSet<(Timestamp, ObjectId)>,
     proof: HashSet<ObjectId>,
-    /// How many entries have no row in the journal.
-    n_open: usize,
-}
-
-impl ObjectId {
-    /// The number of an object that is written as `kind/namespace/name`.
-    pub(super) fn of(object: &str) -> Self {
-        let mut hasher = DefaultHasher::new();
-        object.hash(&mut hasher);
-        Self(hasher.finish())
-    }
-}
-
-impl Entry {
-    /// A delivery that may be attempted at once.
-    pub(super) fn new(attempts: u32, accepted_at: Timestamp, life: Duration) -> Self {
-        Self {
-            attempts,
-            accepted_at,
-            life,
-            event: None,
-            open: None,
-            tried: None,
-            ending: false,
-            is_discarded: false,
-            plan: None,
-        }
-    }
-}
-
-impl Patience {
-    /// Whether those after it may go, or when that is to be asked again; none: when the receiver takes something.
-    fn passes(self, tried: &Tried, now: Timestamp) -> Result<(), Option<Timestamp>> {
-        let over = tried.first_failed.checked_add(self.wait).unwrap_or(Timestamp::MAX);
-        if now < over {
-            return Err(Some(over));
-        }
-        let proven = self.proven.is_some_and(|proven| proven > tried.first_failed);
-        if !tried.blames_receiver || proven { Ok(()) } else { Err(None) }
-    }
+    /// Entries that came without a row in the journal, and when; in that order. Those in front may have begun since.
+    rowless: VecDeque<(Timestamp, Key)>,
 }
 
 impl Order {
@@ -189,8 +67,9 @@ impl Order {
         self.entries.len()
     }
 
-    pub(super) fn n_open(&self) -> usize {
-        self.n_open
+    /// When the first of those came that the journal has no row of.
+    pub(super) fn first_rowless(&self) -> Option<Timestamp> {
+        self.rowless.iter().find(|(_, key)| self.is_rowless(*key)).map(|(came, _)| *came)
     }
 
     /// The first that may start for the first time.
@@ -213,10 +92,10 @@ impl Order {
     }
 
     pub(super) fn insert(&mut self, key: Key, entry: Entry, now: Timestamp, patience: Patience) {
-        self.n_open += usize::from(entry.open.is_some());
-        if let Some(twin) = self.entries.insert(key, entry) {
-            self.n_open -= usize::from(twin.open.is_some());
+        if entry.open.is_some() {
+            self.rowless.push_back((now, key));
         }
+        self.entries.insert(key, entry);
         self.refresh(key.object, now, patience);
     }
 
@@ -242,22 +121,43 @@ impl Order {
             passes,
             plan: entry.plan.clone(),
         };
-        self.n_open -= usize::from(begun.open.is_some());
+        self.skip_begun();
         self.put(object, Some(Place::Busy));
         Some(begun)
     }
 
     /// It is finished.
     pub(super) fn remove(&mut self, key: Key) {
-        if let Some(entry) = self.entries.remove(&key) {
-            self.n_open -= usize::from(entry.open.is_some());
-        }
+        self.entries.remove(&key);
+        self.skip_begun();
     }
 
-    /// The journal still has no row of it.
-    pub(super) fn reopen(&mut self, key: Key, open: Arc<OpenEvent>) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            self.n_open += usize::from(entry.open.replace(open).is_none());
+    /// Takes those that came before then and have no row yet, as they get one now. Their events are not kept any longer.
+    pub(super) fn take_rowless(&mut self, before: Timestamp) -> Vec<Rowless> {
+        let mut taken = Vec::new();
+        while let Some((came, key)) = self.rowless.front().copied()
+            && came < before
+        {
+            self.rowless.pop_front();
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            if let Some(event) = entry.event.take()
+                && let Some(open) = entry.open.take()
+            {
+                taken.push(Rowless { key, event: event.into_event(), open });
+            }
+        }
+        taken
+    }
+
+    fn is_rowless(&self, key: Key) -> bool {
+        self.entries.get(&key).is_some_and(|entry| entry.open.is_some())
+    }
+
+    fn skip_begun(&mut self) {
+        while let Some((_, key)) = self.rowless.front()
+            && !self.is_rowless(*key)
+        {
+            self.rowless.pop_front();
         }
     }
 
@@ -343,7 +243,7 @@ impl Order {
     /// Takes out for ending what outlived its life while the receiver is down, but not what the receiver itself asked to
     /// wait for longer.
     pub(super) fn overdue(&mut self, now: Timestamp, patience: Patience) -> Vec<Overdue> {
-        let Self { entries, places, n_open, .. } = self;
+        let Self { entries, places, .. } = self;
         let mut overdue = Vec::new();
         for (key, entry) in entries.iter_mut() {
             let is_over = entry.accepted_at.checked_add(entry.life).is_ok_and(|end| end <= now);
@@ -354,7 +254,6 @@ impl Order {
             if is_over && !is_asked_for && !is_busy && !entry.ending {
                 entry.ending = true;
                 let open = entry.open.take();
-                *n_open -= usize::from(open.is_some());
                 let Entry { attempts, accepted_at, .. } = *entry;
                 let plan = entry.plan.clone();
                 overdue.push(Overdue { key: *key, attempts, accepted_at, open, plan });

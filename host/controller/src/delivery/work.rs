@@ -40,16 +40,43 @@ pub(super) struct Done {
     pub(super) kind: String,
     /// Why the receiver failed.
     pub(super) failure: Option<String>,
+    /// Whoever made the attempt, for the next one.
+    pub(super) hand: Option<Hand>,
+}
+
+/// An attempt that is to be made.
+pub(super) struct Errand {
+    pub(super) begun: Begun,
+    pub(super) provider: Arc<ProviderKey>,
+    pub(super) alert: Arc<str>,
+}
+
+/// The way to a task that makes one attempt after the other; it ends when nobody has this any more.
+pub(super) struct Hand(pub(super) mpsc::Sender<(Errand, Hand)>);
+
+impl Hand {
+    /// Has an attempt made; the errand comes back where that cannot be.
+    pub(super) fn give(self, errand: Errand) -> Result<(), Errand> {
+        let way = self.0.clone();
+        way.try_send((errand, self)).map_err(|err| err.into_inner().0)
+    }
 }
 
 impl<T: Transport> Work<T> {
-    /// Makes one attempt, whatever comes in between.
-    pub(super) async fn attempt(
+    /// Makes the attempts that it is given, one after the other, and reports each.
+    pub(super) async fn attempt_in_turn(
         self: Arc<Self>,
-        begun: Begun,
-        provider: Arc<ProviderKey>,
-        alert: Arc<str>,
+        mut errands: mpsc::Receiver<(Errand, Hand)>,
     ) {
+        while let Some((errand, hand)) = errands.recv().await {
+            let done = self.attempt(errand).await;
+            self.report(Done { hand: Some(hand), ..done });
+        }
+    }
+
+    /// Makes one attempt, whatever comes in between.
+    async fn attempt(&self, errand: Errand) -> Done {
+        let Errand { begun, provider, alert } = errand;
         let Begun { key, attempts, accepted_at, event, open, passes, plan } = begun;
         let content = match event {
             Some(event) => Ok((event, plan.map(|plan| plan.notice.clone()).unwrap_or_default())),
@@ -68,7 +95,7 @@ impl<T: Transport> Work<T> {
                         Then::Finished
                     }
                 };
-                return self.report(not_asked(provider, key, then, true));
+                return not_asked(provider, key, then, true);
             }
         };
         let event_id = EventId(key.event);
@@ -83,8 +110,7 @@ impl<T: Transport> Work<T> {
             passes,
             notice,
         };
-        let done = self.make(key, &job).await;
-        self.report(done);
+        self.make(key, &job).await
     }
 
     /// One attempt; a panic in it is a failed attempt and never a lost delivery.
@@ -121,7 +147,8 @@ impl<T: Transport> Work<T> {
             Fate::OnChange(end) => Then::OnChange(end, condition),
         };
         let ended = Ended { key, contact, is_success, hint, then };
-        Done { provider: Arc::clone(&job.provider), ended, was_attempt: true, kind, failure }
+        let provider = Arc::clone(&job.provider);
+        Done { provider, ended, was_attempt: true, kind, failure, hand: None }
     }
 
     /// Ends deliveries whose life is over, unless their events say that they live longer.
@@ -186,7 +213,7 @@ fn identity(key: Key, provider: &Arc<ProviderKey>, alert: Arc<str>, attempts: u3
 
 fn not_asked(provider: Arc<ProviderKey>, key: Key, then: Then, was_attempt: bool) -> Done {
     let ended = Ended { key, contact: Contact::None, is_success: false, hint: None, then };
-    Done { provider, ended, was_attempt, kind: String::new(), failure: None }
+    Done { provider, ended, was_attempt, kind: String::new(), failure: None, hand: None }
 }
 
 fn given_up(attempts: u32, failure: &str) -> String {

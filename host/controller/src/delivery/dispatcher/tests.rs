@@ -282,6 +282,33 @@ async fn order_per_object_holds_across_a_restart() {
     }
 }
 
+/// Where the receiver keeps up no row is written before the attempt; who waits for long is seen, and so is one whose event is
+/// too large to be kept in memory beside the others.
+#[tokio::test]
+async fn what_waits_for_a_place_is_seen_once_it_waits_for_long() {
+    let dir = TempDir::new().unwrap();
+    let mut world = World::start(dir.path(), 0).await;
+    world.receiver.answer(|_, _| Answer::Hang);
+    for number in 0..8 {
+        world.post(&format!("app-{number}"), "info", &format!("{number}")).await;
+    }
+    world.run_until(0).await;
+    let waits = world.post("app-8", "info", "8").await;
+    let large = "x".repeat(3_000_000);
+    let mut last = waits;
+    for number in 9..12 {
+        last = world.post(&format!("app-{number}"), "info", &large).await;
+    }
+    world.run_until(10).await;
+    let row = world.row(last).await;
+    assert_eq!((row.state, row.note.as_str()), (State::Waiting, "waits for those before it"));
+    assert_eq!(world.journal.rows(waits).await.unwrap(), []);
+    world.run_until(11).await;
+    let row = world.row(waits).await;
+    assert_eq!((row.state, row.attempts), (State::Waiting, 0));
+    assert_eq!((&*row.alert_name, &*row.object), ("default/a", "Kustomization/apps/app-8"));
+}
+
 /// An event that was accepted first, and routed by nobody, goes before one whose delivery waits already.
 #[tokio::test]
 async fn an_event_that_was_not_routed_goes_before_a_younger_one_that_waits() {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use herald_core::delivery::EventId;
+use herald_core::event::Event;
+
 use super::*;
+use crate::delivery::room::Room;
 
 mod outage;
 
@@ -291,4 +295,32 @@ fn a_discarded_delivery_makes_way_for_the_next() {
     assert_eq!(started(&mut lane, 0), NOTHING, "it is still under way");
     fail(&mut lane, 1, "a", 0, 30);
     assert_eq!(started(&mut lane, 0), [3]);
+}
+
+/// It has its event and no row.
+fn rowless(event: i64, second: i64) -> Entry {
+    let kept = Room::of_bytes(1 << 20).keep(Arc::new(Event::default()));
+    let open = Some(OpenEvent::new(EventId(event), 1));
+    Entry { event: kept, open, ..Entry::new(0, at(second), LIFE) }
+}
+
+#[test]
+fn a_delivery_that_waits_for_long_gets_its_row_once() {
+    let mut lane = lane(1);
+    for (event, object, second) in [(1, "a", 0), (2, "b", 0), (3, "c", 5)] {
+        lane.insert(key(event, object), rowless(event, second), at(second));
+    }
+    assert_eq!(started(&mut lane, 5), [1]);
+    let shown = |lane: &mut Lane, second| {
+        lane.take_rowless(at(second)).iter().map(|rowless| rowless.key.event).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&mut lane, 10), NOTHING);
+    assert_eq!(lane.next_wake(at(10)), Some(at(11)));
+    assert_eq!(shown(&mut lane, 11), [2], "1 is under way");
+    assert_eq!(lane.next_wake(at(11)), Some(at(16)));
+    deliver(&mut lane, 1, "a", 12);
+    let begun = lane.start(at(12), false).unwrap();
+    assert_eq!((begun.key.event, begun.event, begun.open.is_some()), (2, None, false));
+    assert_eq!(shown(&mut lane, 16), [3]);
+    assert_eq!((shown(&mut lane, 60), lane.next_wake(at(60))), (vec![], None));
 }
