@@ -137,6 +137,9 @@ pub enum ServeError {
     /// There is no socket for the person who runs it.
     #[error("cannot take questions about deliveries")]
     Socket(#[source] BindSocketError),
+    /// The system gives no more threads.
+    #[error("cannot start a thread for events")]
+    Threads(#[source] io::Error),
     /// The process cannot wait for signals.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
@@ -212,7 +215,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let ending = CancellationToken::new();
     let tasks = TaskTracker::new();
     let readiness = Readiness::default();
-    doors.serve(&config, &journal, &metrics, &readiness, &tasks, &ending);
+    doors.serve(&config, &journal, &metrics, &readiness, &tasks, &ending)?;
     let router = Router {
         journal: journal.clone(),
         catalog: Arc::clone(&catalog),

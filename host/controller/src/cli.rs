@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
     let done = match args.command {
         // Its memory is limited, so nothing else is started.
         Command::CompileModule(compile) => compile.run(),
-        Command::Serve(serve) => block_on(serve.run()),
+        Command::Serve(serve) => block_on_with(Some(deliverers()), serve.run()),
         Command::Render(render) => block_on(render.run()),
         Command::Send(send) => block_on(send.run()),
         Command::Modules(modules) => block_on(modules.run()),
@@ -124,10 +124,28 @@ pub fn main() -> ExitCode {
 
 /// Runs a command that sends or waits.
 fn block_on(command: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    block_on_with(None, command)
+}
+
+/// The threads of the service beside the one that takes events. With more than the machine runs at a time, every wake of a
+/// task goes from one to another, which costs more than it gains.
+fn deliverers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
+/// The same with so many threads, or as many as the machine runs at a time.
+fn block_on_with(
+    threads: Option<usize>,
+    command: impl Future<Output = Result<(), Failed>>,
+) -> Result<(), Failed> {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return Err(Failed::Run("another TLS provider was installed first".to_owned()));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    let runtime = builder.enable_all().build();
     let runtime = runtime.map_err(|err| Failed::Run(format!("cannot start threads: {err}")))?;
     runtime.block_on(command)
 }

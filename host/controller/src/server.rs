@@ -20,8 +20,8 @@ mod tests;
 pub use admin::{
     AdminSocket, BindSocketError, ModuleOrder, ModulesDesk, SOCKET, connectable, router as admin,
 };
-pub use connections::{ConnectionSettings, serve, serve_with};
-pub use events::{EventSettings, Keeper, Kept, NotKept, router as events};
+pub use connections::{Answers, ConnectionSettings, serve, serve_with};
+pub use events::{EventSettings, Keeper, Kept, NotKept, events};
 pub use health::{Readiness, router as health};
 pub use listen::{ListenAddr, ListenError, Listener, ParseListenAddrError};
 pub use metrics::router as metrics;

@@ -1,9 +1,10 @@
 //! The three doors: where events, health and metrics are asked for.
 
-use std::fs;
+use std::{fs, io};
 
 use herald_journal::{Health, Journal};
 use serde_json::json;
+use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,7 +57,7 @@ impl Doors {
         readiness: &Readiness,
         tasks: &TaskTracker,
         ending: &CancellationToken,
-    ) {
+    ) -> Result<(), ServeError> {
         let settings = server::EventSettings {
             paths_in_metrics: config.paths_in_metrics,
             ..server::EventSettings::new(config.rate_limit_interval)
@@ -75,13 +76,34 @@ impl Doors {
             })
         };
         let metrics = server::metrics(metrics.clone());
-        for (listener, router) in
-            [(self.events, events), (self.health, health), (self.metrics, metrics)]
-        {
-            let ending = ending.clone();
-            tasks.spawn(async move {
-                server::serve(listener, router, ending).await;
-            });
+        for (listener, router) in [(self.health, health), (self.metrics, metrics)] {
+            tasks.spawn(server::serve(listener, router, ending.clone()));
         }
+        let (listener, ending) = (self.events, ending.clone());
+        let intake = on_a_thread("intake", async move {
+            match listener.rehomed() {
+                Ok(listener) => server::serve(listener, events, ending).await,
+                Err(error) => tracing::error!("no events can be taken: {error}"),
+            }
+        });
+        tasks.spawn(intake.map_err(ServeError::Threads)?);
+        Ok(())
     }
+}
+
+/// Runs this on a thread of its own, so that a 202 waits for no delivery. What comes back ends with it.
+fn on_a_thread(
+    name: &str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    // The runtime of one thread alone would be woken by a system call for every answer of the journal.
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(1).thread_name(name).enable_all().build()?;
+    let work = runtime.spawn(work);
+    Ok(async move {
+        if let Err(error) = work.await {
+            tracing::error!("{error}");
+        }
+        runtime.shutdown_background();
+    })
 }

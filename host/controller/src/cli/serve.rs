@@ -160,6 +160,7 @@ impl Serve {
             | ServeError::Listen(_)
             | ServeError::Addresses { .. }
             | ServeError::Socket(_)
+            | ServeError::Threads(_)
             | ServeError::Signals(_) => Failed::run(&err),
         })
     }

@@ -3,13 +3,18 @@
 //! It knows limits on headers, time and number of connections; it does not know what is answered.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
 use herald_core::intake::MAX_HEADER_BYTES;
 use http::header::{CONNECTION, HeaderValue};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -53,15 +58,28 @@ impl Default for ConnectionSettings {
     }
 }
 
+/// Has an answer to every request.
+pub trait Answers: Clone + Send + Sync + 'static {
+    /// The answer.
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl Answers for Router {
+    async fn answer(&self, request: Request) -> Response {
+        let Ok(response) = TowerToHyperService::new(self.clone()).call(request).await;
+        response
+    }
+}
+
 /// Answers requests until `shutdown`, within the usual limits; see [`serve_with`].
-pub async fn serve(listener: Listener, router: Router, shutdown: CancellationToken) {
-    serve_with(listener, router, &ConnectionSettings::default(), shutdown).await;
+pub async fn serve(listener: Listener, answers: impl Answers, shutdown: CancellationToken) {
+    serve_with(listener, answers, &ConnectionSettings::default(), shutdown).await;
 }
 
 /// Answers requests until `shutdown`; then takes no more connections and lets requests under way finish.
 pub async fn serve_with(
     listener: Listener,
-    router: Router,
+    answers: impl Answers,
     settings: &ConnectionSettings,
     shutdown: CancellationToken,
 ) {
@@ -90,7 +108,7 @@ pub async fn serve_with(
             Ok((stream, slot)) => {
                 pause = FIRST_PAUSE;
                 let connection =
-                    run(stream, http.clone(), router.clone(), slots.clone(), graceful.watcher());
+                    run(stream, http.clone(), answers.clone(), slots.clone(), graceful.watcher());
                 connections.spawn(async move {
                     connection.await;
                     drop(slot);
@@ -148,19 +166,19 @@ async fn accept(
 async fn run(
     stream: TcpStream,
     http: http1::Builder,
-    router: Router,
+    answers: impl Answers,
     slots: Slots,
     watcher: Watcher,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("a connection keeps its delay: {error}");
     }
-    let routed = TowerToHyperService::new(router);
-    let service = service_fn(move |request| {
-        let answer = routed.call(request);
-        let slots = slots.clone();
+    let shared = Arc::new((answers, slots));
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let shared = Arc::clone(&shared);
         async move {
-            let mut response = answer.await?;
+            let (answers, slots) = &*shared;
+            let mut response = answers.answer(request.map(Body::new)).await;
             if slots.are_scarce() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

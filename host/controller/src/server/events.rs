@@ -11,9 +11,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::HttpBody as _;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use herald_core::intake::{self, DedupKey};
@@ -23,6 +22,7 @@ use tokio::time::{Instant as Deadline, timeout_at};
 
 use self::answer::{After, Answer};
 use self::body::ReadBodyError;
+use super::connections::Answers;
 use super::throttle::Throttle;
 use crate::telemetry::{EventRequest, Metrics, report};
 
@@ -85,16 +85,15 @@ impl EventSettings {
 }
 
 /// Answers any path and any method.
-pub fn router<K: Keeper>(keeper: K, settings: EventSettings, metrics: Metrics) -> Router {
+pub fn events<K: Keeper>(keeper: K, settings: EventSettings, metrics: Metrics) -> impl Answers {
     let every = Duration::from_secs(1);
-    let intake = Intake {
+    Arc::new(Intake {
         keeper,
         settings,
         metrics,
         not_kept: Throttle::new(every),
         not_taken: Throttle::new(every),
-    };
-    Router::new().fallback(post::<K>).with_state(Arc::new(intake))
+    })
 }
 
 struct Intake<K> {
@@ -105,21 +104,23 @@ struct Intake<K> {
     not_taken: Throttle,
 }
 
-async fn post<K: Keeper>(State(intake): State<Arc<Intake<K>>>, request: Request) -> Response {
-    let began = Instant::now();
-    let _in_flight = intake.metrics.event_request();
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let answer = intake.take(request).await;
-    intake.metrics.event(answer.kind());
-    let response = answer.into_response(Timestamp::now());
-    intake.metrics.event_answered(&EventRequest {
-        method: method.as_str(),
-        path: intake.settings.paths_in_metrics.then(|| uri.path()),
-        status: response.status().as_u16(),
-        bytes: response.body().size_hint().exact().unwrap_or(0),
-        took: began.elapsed(),
-    });
-    response
+impl<K: Keeper> Answers for Arc<Intake<K>> {
+    async fn answer(&self, request: Request) -> Response {
+        let began = Instant::now();
+        let _in_flight = self.metrics.event_request();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let answer = self.take(request).await;
+        self.metrics.event(answer.kind());
+        let response = answer.into_response(Timestamp::now());
+        self.metrics.event_answered(&EventRequest {
+            method: method.as_str(),
+            path: self.settings.paths_in_metrics.then(|| uri.path()),
+            status: response.status().as_u16(),
+            bytes: response.body().size_hint().exact().unwrap_or(0),
+            took: began.elapsed(),
+        });
+        response
+    }
 }
 
 impl<K: Keeper> Intake<K> {

@@ -174,6 +174,15 @@ impl Listener {
         }
     }
 
+    /// The same socket, watched by the runtime that calls this.
+    ///
+    /// # Errors
+    /// That runtime cannot watch it.
+    pub fn rehomed(self) -> io::Result<Listener> {
+        let socket = TcpListener::from_std(self.socket.into_std()?)?;
+        Ok(Listener { socket, ..self })
+    }
+
     pub(super) fn socket(&self) -> &TcpListener {
         &self.socket
     }

@@ -26,13 +26,13 @@ struct Served {
     task: JoinHandle<()>,
 }
 
-async fn start(router: Router, settings: ConnectionSettings) -> Served {
+async fn start(answers: impl Answers, settings: ConnectionSettings) -> Served {
     let address = "127.0.0.1:0".parse().expect("an address");
     let listener = Listener::bind(&address).await.expect("a port is free");
     let address = listener.local_addr();
     let shutdown = CancellationToken::new();
     let token = shutdown.clone();
-    let task = tokio::spawn(async move { serve_with(listener, router, &settings, token).await });
+    let task = tokio::spawn(async move { serve_with(listener, answers, &settings, token).await });
     Served { address, shutdown, task }
 }
 
