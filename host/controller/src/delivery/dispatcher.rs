@@ -34,6 +34,9 @@ use names::Names;
 /// So many deliveries may wait to be taken over by the dispatcher's task; whoever offers one more waits.
 const INBOX: usize = 1024;
 
+/// So many more of them are taken over before an end that has come is looked at.
+const BATCH: usize = 32;
+
 /// So many attempts may be under way in all. From there on each Provider has one at a time, so that many that hang leave a
 /// place to every other.
 const MAX_RUNNING: usize = 1024;
@@ -168,14 +171,24 @@ impl<T: Transport + 'static> Actor<T> {
             tokio::select! {
                 // Ends make room; a flood of new work must not keep them waiting.
                 biased;
-                Some(done) = reports.recv() => self.done(done),
+                Some(done) = reports.recv() => {
+                    self.done(done);
+                    // What has come meanwhile: to wait for any of these costs more than most of them.
+                    while let Ok(done) = reports.try_recv() {
+                        self.done(done);
+                    }
+                }
                 Ok(()) = catalog.changed() => self.changed(),
                 Ok(()) = modules.changed() => self.changed(),
                 () = alarm.rings() => self.wake(),
-                command = inbox.recv() => match command {
-                    Some(command) => self.handle(command),
-                    None => return,
-                },
+                command = inbox.recv() => {
+                    let Some(command) = command else { return };
+                    self.handle(command);
+                    for _ in 0..BATCH {
+                        let Ok(command) = inbox.try_recv() else { break };
+                        self.handle(command);
+                    }
+                }
             }
             if self.running + self.ending == 0
                 && let Some(drained) = self.draining.take()
