@@ -19,6 +19,8 @@ use tokio::time::MissedTickBehavior;
 use crate::serve::{client, folder};
 
 const SOON: Duration = Duration::from_secs(30);
+/// A debug build takes more events than it delivers at the same time.
+const DRAIN: Duration = Duration::from_secs(300);
 const SWAPS: usize = 100;
 const PROVIDERS: usize = 20;
 /// Events a second, by so many at a time.
@@ -150,7 +152,10 @@ async fn a_hundred_swaps_under_load_lose_double_and_mix_nothing() {
     }
     let (posted, times) = emitters.end().await;
     assert!(posted > 1_000, "{posted} events in {:?} are no load", began.elapsed());
-    eventually("every event arrives", SOON, || receiver.count() >= posted).await;
+    let arrived = receiver.count();
+    let ended = Instant::now();
+    eventually("every event arrives", DRAIN, || receiver.count() >= posted).await;
+    println!("{arrived} of {posted} had arrived, the rest did within {:?}", ended.elapsed());
 
     let received = receiver.received();
     assert_eq!(received.len(), posted, "each event arrives once");
