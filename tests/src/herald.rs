@@ -67,8 +67,17 @@ pub fn serve(config: &Path, data: &Path, flags: &[&str]) -> Command {
 /// It is not there.
 #[must_use]
 pub fn output(command: &mut Command) -> Output {
+    output_within(command, START)
+}
+
+/// The same, within another time.
+///
+/// # Panics
+/// It is not there.
+#[must_use]
+pub fn output_within(command: &mut Command, time: Duration) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let end = Instant::now() + START;
+    let end = Instant::now() + time;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > end {
             child.kill().unwrap();

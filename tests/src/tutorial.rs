@@ -4,10 +4,14 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::herald::{output, root};
+use crate::herald::{output_within, root};
+
+/// How long the five commands may take: they install tools, and compile CPython in a debug build.
+const IN_ALL: Duration = Duration::from_secs(600);
 
 /// What came of it.
 pub struct Followed {
@@ -52,7 +56,9 @@ pub fn follow(
                 .push_str(&format!("sed -i 's/127.0.0.1:8088/{address}/' example/provider.yaml\n"));
         }
     }
-    let run = output(environment(Command::new("bash").args(["-c", &script])).current_dir(dir));
+    let mut follows = Command::new("bash");
+    environment(follows.args(["-c", &script])).current_dir(dir);
+    let run = output_within(&mut follows, IN_ALL);
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let printed = said(&run.stdout) + &said(&run.stderr);
     if run.status.code() != Some(0) {
