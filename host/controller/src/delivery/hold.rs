@@ -48,7 +48,8 @@ impl Recorder {
         let object = ObjectKey::of(new.event).to_string();
         let row = row(&new.delivery, &object, State::Waiting, note, now);
         let row = DeliveryRow { due, alert_name: new.alert_name.as_str().into(), ..row };
-        self.journal.record(Record { closes: closes(new.open), ..Record::row(row) });
+        self.journal.record(Record::row(row));
+        self.settle(new.open);
     }
 
     /// Writes down that a delivery to a Provider of this type ended without another attempt.
@@ -72,7 +73,8 @@ impl Recorder {
             "delivery is dead"
         );
         let row = row(delivery, &object, State::Dead, note, now);
-        self.journal.record(Record { closes: closes(open), ..Record::row(row) });
+        self.journal.record(Record::row(row));
+        self.settle(open);
     }
 
     /// For the history of a delivery that does not keep the order of its object.
@@ -89,12 +91,14 @@ impl Recorder {
                 .to_owned(),
         }]
     }
-}
 
-/// The event that closes with the row of a delivery: an event closes with the last of its deliveries.
-pub(super) fn closes(open: Option<&Arc<OpenEvent>>) -> Vec<herald_journal::EventId> {
-    let id = open.and_then(|open| open.settle());
-    id.into_iter().map(|id| herald_journal::EventId(id.0)).collect()
+    /// A delivery has its row, or that is on its way: an event closes with the last of its deliveries. Not in one record with
+    /// the row, and only after it was handed in: another delivery of the event could close it before this row is there.
+    pub(super) fn settle(&self, open: Option<&Arc<OpenEvent>>) {
+        if let Some(id) = open.and_then(|open| open.settle()) {
+            self.journal.record(Record::closing(herald_journal::EventId(id.0)));
+        }
+    }
 }
 
 fn row(delivery: &Identity, object: &str, state: State, note: &str, now: Timestamp) -> DeliveryRow {

@@ -2,7 +2,8 @@
 //! events, one at a time.
 //!
 //! While one is to be tried again, those after it wait; they pass it once it has been failing for the time that the
-//! operator set, if what fails is it and not the receiver. Pure: time is an argument. It must not know how many may run, nor how the receiver does.
+//! operator set, if what fails is it and not the receiver. Pure: time is an argument. It must not know how many may run,
+//! nor how the receiver does.
 
 mod entry;
 

@@ -7,7 +7,6 @@ use herald_core::retry::{Next, RetryPolicy};
 use herald_journal::{Attempt, DeliveryRow, Journal, Record, State};
 use jiff::Timestamp;
 
-use super::hold::closes;
 use super::{Job, Memory, Outcome, Report};
 use crate::notices::{Attempted, Observer};
 use crate::telemetry::Metrics;
@@ -96,7 +95,7 @@ impl Recorder {
             }],
             marks: self.passed(job, now),
             remember: report.remember.into_iter().collect(),
-            closes: closes(job.open.as_ref()),
+            ..Record::default()
         };
         // A hint of the receiver must not be forgotten by a crash, nor what avoids a second post. The rest rides along
         // with the next commit: if it is lost, the delivery is made once more.
@@ -111,6 +110,7 @@ impl Recorder {
         } else {
             self.journal.record(record);
         }
+        self.settle(job.open.as_ref());
         fate
     }
 
