@@ -196,6 +196,7 @@ pub(crate) fn memory(journal: &Journal) -> Arc<dyn Memory> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use futures_util::FutureExt as _;
     use herald_core::delivery::EventId;
     use herald_core::event::Event;
     use herald_core::floods::gate::Notice;
@@ -207,6 +208,29 @@ mod tests {
 
     const LIFE: Duration = Duration::from_secs(6 * 60 * 60);
 
+    fn job(id: herald_journal::EventId, alert: &str, open: &Arc<OpenEvent>) -> Job {
+        Job {
+            event: Arc::new(Event::default()),
+            event_id: EventId(id.0),
+            accepted_at: Timestamp::UNIX_EPOCH,
+            alert_uid: alert.into(),
+            provider: ProviderKey::new("n", "p").into(),
+            attempts: 0,
+            open: Some(Arc::clone(open)),
+            passes: false,
+            notice: Notice::default(),
+        }
+    }
+
+    fn recorder(journal: &Journal) -> Recorder {
+        Recorder {
+            journal: journal.clone(),
+            policy: RetryPolicy::default(),
+            metrics: Metrics::new("0"),
+            observer: None,
+        }
+    }
+
     /// Records the end of an attempt at an event of this age; what becomes of it, and its row.
     async fn recorded(outcome: Outcome, age: Duration) -> (Fate, DeliveryRow) {
         let dir = tempfile::tempdir().unwrap();
@@ -217,17 +241,8 @@ mod tests {
         else {
             panic!("the event is new")
         };
-        let job = Job {
-            event: Arc::new(Event::default()),
-            event_id: EventId(id.0),
-            accepted_at: now - age,
-            alert_uid: "alert".into(),
-            provider: ProviderKey::new("n", "p").into(),
-            attempts: 3,
-            open: Some(OpenEvent::new(EventId(id.0), 1)),
-            passes: false,
-            notice: Notice::default(),
-        };
+        let open = OpenEvent::new(EventId(id.0), 1);
+        let job = Job { attempts: 3, accepted_at: now - age, ..job(id, "alert", &open) };
         let failure =
             ModuleFailure { kind: "trap", backtrace: "0: guest!next\n1: guest!panic".to_owned() };
         let report = Report {
@@ -238,12 +253,7 @@ mod tests {
             module_failure: Some(failure),
             ..Report::of(outcome)
         };
-        let recorder = Recorder {
-            journal: journal.clone(),
-            policy: RetryPolicy::default(),
-            metrics: Metrics::new("0"),
-            observer: None,
-        };
+        let recorder = recorder(&journal);
         let fate = recorder.record(&job, report, Duration::from_millis(20), now).await;
         // What is urgent takes with it what rides.
         journal.record_now(Record::default()).await.unwrap();
@@ -288,5 +298,43 @@ mod tests {
         let (fate, row) = recorded(Outcome::Dead("too old".to_owned()), Duration::ZERO).await;
         assert_eq!((fate, row.state), (Fate::Finished, State::Dead));
         assert!(row.note.starts_with("too old\n"), "{}", row.note);
+    }
+
+    /// Otherwise a crash in between would lose a delivery whose row was not written.
+    #[tokio::test]
+    async fn an_event_closes_only_after_every_row_of_it_was_kept_or_handed_in() {
+        // The disk may be faster than this; then it is tried again.
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let (journal, _recovered) =
+                Journal::open(dir.path(), Settings::default()).await.unwrap();
+            let now = Timestamp::from_second(1_800_000_000).unwrap();
+            let body = Bytes::from_static(b"{}");
+            let Ok(herald_journal::Appended::New(id)) = journal.append([1; 32], body, now).await
+            else {
+                panic!("the event is new")
+            };
+            let recorder = recorder(&journal);
+            let open = OpenEvent::new(EventId(id.0), 2);
+            let (slow, fast) = (job(id, "slow", &open), job(id, "fast", &open));
+            // The receiver's own time is kept at once, and that is waited for.
+            let hint =
+                Outcome::Retry { after: Some(Duration::from_secs(60)), reason: String::new() };
+            let mut first = Box::pin(recorder.record(&slow, Report::of(hint), Duration::ZERO, now));
+            if (&mut first).now_or_never().is_some() {
+                continue;
+            }
+            let second =
+                recorder.record(&fast, Report::of(Outcome::Delivered), Duration::ZERO, now).await;
+            assert_eq!(second, Fate::Finished);
+            drop(first);
+            drop(recorder);
+            journal.close().await;
+            let (_journal, recovered) =
+                Journal::open(dir.path(), Settings::default()).await.unwrap();
+            assert_eq!(recovered.n_open, 1, "nobody has said that the first is kept");
+            return;
+        }
+        panic!("no row was ever waited for");
     }
 }
