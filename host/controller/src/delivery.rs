@@ -18,12 +18,13 @@ mod record;
 mod room;
 mod work;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use herald_core::delivery::EventId;
-use herald_core::event::Event;
+use herald_core::event::{Event, ObjectReference};
 use herald_core::floods::gate::Notice;
 use herald_journal::RememberKey;
 use jiff::Timestamp;
@@ -64,39 +65,28 @@ pub struct Job {
 impl Job {
     /// What later events must not overtake: the involved object.
     #[must_use]
-    pub fn object(&self) -> ObjectKey {
+    pub fn object(&self) -> ObjectKey<'_> {
         ObjectKey::of(&self.event)
     }
 }
 
-impl ObjectKey {
+/// The object of an event, as far as the order of deliveries goes: `kind/namespace/name`.
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectKey<'a>(&'a ObjectReference);
+
+impl<'a> ObjectKey<'a> {
     /// The object that an event is about.
     #[must_use]
-    pub fn of(event: &Event) -> Self {
-        let object = &event.involved_object;
-        Self {
-            kind: object.kind.clone(),
-            namespace: object.namespace.clone(),
-            name: object.name.clone(),
-        }
+    pub fn of(event: &'a Event) -> Self {
+        Self(&event.involved_object)
     }
 }
 
-impl std::fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+impl fmt::Display for ObjectKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(object) = self;
+        write!(f, "{}/{}/{}", object.kind, object.namespace, object.name)
     }
-}
-
-/// The object of an event, as far as the order of deliveries goes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ObjectKey {
-    /// Its kind.
-    pub kind: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
 }
 
 /// Counts the deliveries of an event that have no row in the journal yet.

@@ -43,10 +43,20 @@ pub fn merge(event: &Event, alert: &Alert) -> (Event, Vec<Conflict>) {
         }
         metadata.insert(key.to_owned(), value.to_owned());
     }
-    let mut merged = event.clone();
-    if !metadata.is_empty() {
-        merged.metadata = metadata;
+    if metadata.is_empty() {
+        return (event.clone(), conflicts);
     }
+    // Each field by itself, as a clone of the whole would clone metadata only to drop them.
+    let merged = Event {
+        involved_object: event.involved_object.clone(),
+        severity: event.severity.clone(),
+        timestamp: event.timestamp,
+        message: event.message.clone(),
+        reason: event.reason.clone(),
+        metadata,
+        reporting_controller: event.reporting_controller.clone(),
+        reporting_instance: event.reporting_instance.clone(),
+    };
     (merged, conflicts)
 }
 

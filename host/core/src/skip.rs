@@ -56,17 +56,17 @@ pub fn skip(event: &Event, purpose: Purpose, provider_suspended: bool) -> Option
     if provider_suspended {
         return Some(Skip::ProviderSuspended);
     }
-    let is_update = is_commit_status_update(event);
+    let is_update = || is_commit_status_update(event);
     match purpose {
         Purpose::Forward => None,
-        Purpose::Message => is_update.then_some(Skip::CommitStatusUpdate),
-        Purpose::ChangeRequest if is_update => Some(Skip::CommitStatusUpdate),
+        Purpose::Message => is_update().then_some(Skip::CommitStatusUpdate),
+        Purpose::ChangeRequest if is_update() => Some(Skip::CommitStatusUpdate),
         Purpose::ChangeRequest => {
             (!has_annotation(event, "change_request")).then_some(Skip::NoChangeRequestKey)
         }
         // A failure must reach the commit even where success would not.
         Purpose::CommitStatus => {
-            (!is_update && !event.is_error() && !has_annotation(event, "commit"))
+            (!is_update() && !event.is_error() && !has_annotation(event, "commit"))
                 .then_some(Skip::NoCommitKey)
         }
     }
@@ -79,8 +79,9 @@ pub fn crosses_namespaces(alert_namespace: &str, event: &Event) -> bool {
 }
 
 fn is_commit_status_update(event: &Event) -> bool {
-    let key = format!("{}/commit_status", event.involved_object.group());
-    event.metadata.get(&key).is_some_and(|value| value == "update")
+    let group = event.involved_object.group();
+    let is_it = |key: &str| key.strip_prefix(group) == Some("/commit_status");
+    event.metadata.iter().any(|(key, value)| value == "update" && is_it(key))
 }
 
 fn has_annotation(event: &Event, name: &str) -> bool {

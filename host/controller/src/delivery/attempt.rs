@@ -221,6 +221,8 @@ impl<T: Transport> Attempts<T> {
             Purpose::Message | Purpose::Forward | Purpose::ChangeRequest => None,
         };
         let remembered = self.memory.recall(&remember_key(provider, &event));
+        let mut facts = vec![("attempt".to_owned(), (job.attempts + 1).to_string())];
+        facts.extend(self.credentials.facts());
         let delivery = Delivery {
             id: DeliveryId::new(&self.journal, job.event_id, &job.alert_uid),
             now,
@@ -230,11 +232,7 @@ impl<T: Transport> Attempts<T> {
             commit_status,
             remembered,
             responses: Vec::new(),
-            facts: [
-                vec![("attempt".to_owned(), (job.attempts + 1).to_string())],
-                self.credentials.facts(),
-            ]
-            .concat(),
+            facts,
         };
         Ok(delivery)
     }

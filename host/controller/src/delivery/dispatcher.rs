@@ -100,6 +100,7 @@ impl Dispatcher {
             running: 0,
             ending: 0,
             shown: Totals::default(),
+            touched: Vec::new(),
             draining: None,
         };
         tokio::spawn(actor.run(inbox, reports, catalog, modules));
@@ -154,6 +155,8 @@ struct Actor<T> {
     ending: usize,
     /// What metrics show.
     shown: Totals,
+    /// The Providers of which something changed that may let more start. Each is looked at once for all that has come.
+    touched: Vec<Arc<ProviderKey>>,
     draining: Option<oneshot::Sender<()>>,
 }
 
@@ -172,22 +175,26 @@ impl<T: Transport + 'static> Actor<T> {
                 // Ends make room; a flood of new work must not keep them waiting.
                 biased;
                 Some(done) = reports.recv() => {
-                    self.done(done);
+                    let now = self.work.clock.now();
+                    self.done(done, now);
                     // What has come meanwhile: to wait for any of these costs more than most of them.
                     while let Ok(done) = reports.try_recv() {
-                        self.done(done);
+                        self.done(done, now);
                     }
+                    self.advance_touched(now);
                 }
                 Ok(()) = catalog.changed() => self.changed(),
                 Ok(()) = modules.changed() => self.changed(),
                 () = alarm.rings() => self.wake(),
                 command = inbox.recv() => {
                     let Some(command) = command else { return };
-                    self.handle(command);
+                    let now = self.work.clock.now();
+                    self.handle(command, now);
                     for _ in 0..BATCH {
                         let Ok(command) = inbox.try_recv() else { break };
-                        self.handle(command);
+                        self.handle(command, now);
                     }
+                    self.advance_touched(now);
                 }
             }
             if self.running + self.ending == 0
@@ -200,19 +207,21 @@ impl<T: Transport + 'static> Actor<T> {
         }
     }
 
-    fn handle(&mut self, command: Command) {
+    fn handle(&mut self, command: Command, now: Timestamp) {
         match command {
-            Command::Offer(job) => self.offer(job),
-            Command::Resume(row) => self.resume(&row),
-            Command::Discard(deliveries) => self.discard(&deliveries),
+            Command::Offer(job) => self.offer(job, now),
+            Command::Resume(row) => self.resume(&row, now),
+            Command::Discard(deliveries) => self.discard(&deliveries, now),
             Command::Drain(done) => self.draining = Some(done),
             #[cfg(test)]
-            Command::Count(count) => count.send(self.running + self.ending).unwrap(),
+            Command::Count(count) => {
+                self.advance_touched(now);
+                count.send(self.running + self.ending).unwrap();
+            }
         }
     }
 
-    fn offer(&mut self, job: Job) {
-        let now = self.work.clock.now();
+    fn offer(&mut self, job: Job, now: Timestamp) {
         let object = ObjectId::of(&job.object().to_string());
         let alert = self.alerts.number(&job.alert_uid);
         let slot = self.slot(&job.provider);
@@ -239,8 +248,7 @@ impl<T: Transport + 'static> Actor<T> {
     }
 
     /// A row without a due time waited for a change, which may have come while the process was away, or for its turn.
-    fn resume(&mut self, row: &WaitingRow) {
-        let now = self.work.clock.now();
+    fn resume(&mut self, row: &WaitingRow, now: Timestamp) {
         let provider: ProviderKey = match row.provider.parse() {
             Ok(provider) => provider,
             Err(err) => {
@@ -287,24 +295,22 @@ impl<T: Transport + 'static> Actor<T> {
         if let Some(slot) = self.lanes.get_mut(provider) {
             slot.lane.insert(key, entry, now);
         }
-        self.advance(provider);
+        self.touch(provider);
     }
 
-    fn discard(&mut self, deliveries: &[(EventId, Arc<str>)]) {
-        let now = self.work.clock.now();
+    fn discard(&mut self, deliveries: &[(EventId, Arc<str>)], now: Timestamp) {
         let unwanted = deliveries
             .iter()
             .filter_map(|(event, alert)| Some((event.0, self.alerts.find(alert)?)))
             .collect();
         for provider in self.lanes.discard(&unwanted, now) {
-            self.advance(&provider);
+            self.touch(&provider);
         }
     }
 
-    fn done(&mut self, done: Done) {
+    fn done(&mut self, done: Done, now: Timestamp) {
         let Done { provider, ended, was_attempt, kind, failure, hand } = done;
         self.hands.take_back(hand);
-        let now = self.work.clock.now();
         if was_attempt {
             self.running -= 1;
         } else {
@@ -331,11 +337,29 @@ impl<T: Transport + 'static> Actor<T> {
                 None => {}
             }
         }
-        self.advance(&provider);
+        self.touch(&provider);
+    }
+
+    /// More may start for this Provider.
+    fn touch(&mut self, provider: &Arc<ProviderKey>) {
+        if let Some(slot) = self.lanes.get_mut(provider)
+            && !std::mem::replace(&mut slot.is_touched, true)
+        {
+            self.touched.push(Arc::clone(&slot.provider));
+        }
+    }
+
+    /// Starts what may run after all that has come.
+    fn advance_touched(&mut self, now: Timestamp) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for provider in touched.drain(..) {
+            self.advance(&provider, now);
+        }
+        self.touched = touched;
         while self.running < MAX_RUNNING
             && let Some(waiting) = self.lanes.pop_crowded_out()
         {
-            self.advance(&waiting);
+            self.advance(&waiting, now);
         }
     }
 
@@ -359,9 +383,9 @@ impl<T: Transport + 'static> Actor<T> {
     }
 
     /// Starts what may run for this Provider, and sets its alarm for the rest.
-    fn advance(&mut self, provider: &Arc<ProviderKey>) {
-        let now = self.work.clock.now();
+    fn advance(&mut self, provider: &Arc<ProviderKey>, now: Timestamp) {
         let Some(slot) = self.lanes.get_mut(provider) else { return };
+        slot.is_touched = false;
         if self.draining.is_none() {
             let mut is_crowded = self.running >= MAX_RUNNING;
             while let Some(begun) = slot.lane.start(now, is_crowded) {
@@ -391,7 +415,7 @@ impl<T: Transport + 'static> Actor<T> {
     fn wake(&mut self) {
         let now = self.work.clock.now();
         for provider in self.lanes.pop_due(now) {
-            self.advance(&provider);
+            self.advance(&provider, now);
         }
     }
 
@@ -407,7 +431,7 @@ impl<T: Transport + 'static> Actor<T> {
                     slot.lane.change(condition, now);
                 }
             }
-            self.advance(&provider);
+            self.advance(&provider, now);
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Slot {
     pub(super) failure: Arc<str>,
     /// It had more to start when the process was full.
     pub(super) is_crowded_out: bool,
+    /// It is among those that are looked at next.
+    pub(super) is_touched: bool,
     is_queued: bool,
     alarm: Option<Timestamp>,
     shown: Totals,
@@ -52,6 +54,7 @@ impl Slot {
             condition,
             failure: "".into(),
             is_crowded_out: false,
+            is_touched: false,
             is_queued: false,
             alarm: None,
             shown: Totals::default(),
