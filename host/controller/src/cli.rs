@@ -141,8 +141,12 @@ fn block_on_with(
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return Err(Failed::Run("another TLS provider was installed first".to_owned()));
     }
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
+    let mut builder = match threads {
+        // Where one thread does it all, to share tasks among threads is work for nothing.
+        Some(1) => tokio::runtime::Builder::new_current_thread(),
+        Some(_) | None => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if let Some(threads) = threads.filter(|threads| *threads > 1) {
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build();
