@@ -177,32 +177,35 @@ impl Group {
         Ok(())
     }
 
-    /// It is on disk: hands the events on, then answers. In this order, as the one who appended may be gone.
+    /// It is on disk: answers, then hands the events on. In this order, as whoever wakes for a delivery takes a while of the
+    /// processor that those who wait for their answers could have.
     pub(crate) fn settle(&mut self, first_id: i64, window: &mut Window, hand_over: &HandOver) {
-        for (append, id) in self.appends.iter().zip(first_id..) {
+        for append in &self.appends {
             window.insert(append.key, append.at);
-            hand_over.give(StoredEvent {
-                id: EventId(id),
-                at: time(append.at),
-                body: append.body.clone(),
-                recovered: false,
-            });
         }
         for (first, copy, ticket) in self.copies.drain(..) {
             drop(ticket);
             let at = self.appends[first].at;
             answer(copy, Ok(duplicate(window.spans(at, at).unwrap_or(at))));
         }
+        let mut events = Vec::with_capacity(self.appends.len());
         for (append, id) in self.appends.drain(..).zip(first_id..) {
+            let id = EventId(id);
             // First, so that whoever is answered finds room for the next one.
             drop(append.ticket);
-            answer(append.answer, Ok(Appended::New(EventId(id))));
+            // Whoever asked may be gone; the event is handed on all the same.
+            answer(append.answer, Ok(Appended::New(id)));
+            let (at, body) = (time(append.at), append.body);
+            events.push(StoredEvent { id, at, body, recovered: false });
         }
         for waiter in self.waiters.drain(..) {
             answer(waiter, Ok(()));
         }
         for order in self.orders.drain(..) {
             answer(order.answer, Ok(order.done));
+        }
+        for event in events {
+            hand_over.give(event);
         }
         self.records.clear();
         self.begin_anew();
