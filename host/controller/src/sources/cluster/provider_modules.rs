@@ -90,7 +90,11 @@ pub(super) async fn follow(
             }
             Some(done) = running.join_next() => {
                 let Ok((name, generation, again)) = done else { continue };
-                if let Some(one) = known.get_mut(&name) {
+                if known.get(&name).is_some_and(|one| one.is_gone) {
+                    // What was being done for it may have brought back what its end took away.
+                    known.remove(&name);
+                    work.installer.remove(name).await;
+                } else if let Some(one) = known.get_mut(&name) {
                     one.is_running = false;
                     let changed = one.object.metadata.generation.unwrap_or(0) != generation;
                     // A change of what serves may have come meanwhile.
@@ -144,6 +148,16 @@ struct Known {
     due: Instant,
     begun: Instant,
     is_running: bool,
+    /// It was deleted while it was worked on.
+    is_gone: bool,
+}
+
+/// Forgets an object that was deleted; one that is worked on once that has ended.
+fn forget(known: &mut BTreeMap<String, Known>, name: &str) {
+    match known.get_mut(name) {
+        Some(one) if one.is_running => one.is_gone = true,
+        Some(_) | None => drop(known.remove(name)),
+    }
 }
 
 async fn take(
@@ -168,9 +182,11 @@ async fn take(
                 {
                     one.object = object;
                 }
-                Some(one) => (one.object, one.due) = (object, due),
+                Some(one) => (one.object, one.due, one.is_gone) = (object, due, false),
                 None => {
-                    drop(known.insert(name, Known { object, due, begun: due, is_running: false }))
+                    let (is_running, is_gone) = (false, false);
+                    let one = Known { object, due, begun: due, is_running, is_gone };
+                    known.insert(name, one);
                 }
             }
         }
@@ -179,13 +195,13 @@ async fn take(
             let gone: Vec<String> =
                 known.keys().filter(|name| !there.contains(name)).cloned().collect();
             for name in gone {
-                known.remove(&name);
+                forget(known, &name);
                 work.installer.remove(name).await;
             }
         }
         Event::Delete(object) => {
             let name = object.name_any();
-            known.remove(&name);
+            forget(known, &name);
             work.installer.remove(name).await;
         }
     }
@@ -353,6 +369,22 @@ mod tests {
 
     fn installed(failure: Option<Failure>) -> Installed {
         Installed { failure, ..Installed::default() }
+    }
+
+    #[test]
+    fn what_is_deleted_while_it_is_worked_on_is_known_until_that_ends() {
+        let object = ProviderModule::new("ntfy", super::super::crds::ProviderModuleSpec::default());
+        let due = Instant::now();
+        let known = |is_running| {
+            let object = object.clone();
+            let one = Known { object, due, begun: due, is_running, is_gone: false };
+            BTreeMap::from([("ntfy".to_owned(), one)])
+        };
+        let (mut idle, mut busy) = (known(false), known(true));
+        forget(&mut idle, "ntfy");
+        forget(&mut busy, "ntfy");
+        assert!(idle.is_empty());
+        assert!(busy["ntfy"].is_gone, "its end is still to be looked at");
     }
 
     #[test]
