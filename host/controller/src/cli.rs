@@ -146,7 +146,7 @@ fn block_on_with(
         Some(1) => tokio::runtime::Builder::new_current_thread(),
         Some(_) | None => tokio::runtime::Builder::new_multi_thread(),
     };
-    if let Some(threads) = threads.filter(|threads| *threads > 1) {
+    if let Some(threads) = threads {
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build();

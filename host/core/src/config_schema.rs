@@ -71,8 +71,6 @@ impl ConfigSchema {
         match &self.schema {
             None if is_empty => Vec::new(),
             None => vec!["spec.config: this type has no options; remove it".to_owned()],
-            // Nearly every delivery comes by here with nothing wrong.
-            Some((_, validator)) if validator.is_valid(config) => Vec::new(),
             Some((schema, validator)) => validator
                 .iter_errors(config)
                 .take(MAX_PROBLEMS)

@@ -1,4 +1,4 @@
-//! The one thread that writes: it takes what is waiting, commits it in one transaction, hands the events on and answers.
+//! The one thread that writes: it takes what is waiting, commits it in one transaction, answers and hands the events on.
 //!
 //! What arrives during one commit is the next group, so no timer makes groups. What rides waits for an urgent commit, but
 //! not for long.
