@@ -28,6 +28,8 @@ pub(super) struct ModuleObjects {
     admission: Admission,
     registries: Registries,
     known: Mutex<BTreeMap<String, Known>>,
+    /// What was asked for last, where that is told as a whole.
+    kept: Mutex<BTreeSet<String>>,
 }
 
 /// What a source had.
@@ -57,7 +59,7 @@ impl Known {
 
 impl ModuleObjects {
     pub(super) fn new(modules: Arc<Modules>, admission: Admission, registries: Registries) -> Self {
-        Self { modules, admission, registries, known: Mutex::default() }
+        Self { modules, admission, registries, known: Mutex::default(), kept: Mutex::default() }
     }
 
     /// The modules that it installs into.
@@ -67,9 +69,10 @@ impl ModuleObjects {
 
     /// What no object of these names asks for serves no longer.
     pub(super) async fn keep_only(&self, names: impl Iterator<Item = &str>) {
-        let names: BTreeSet<&str> = names.collect();
+        let names: BTreeSet<String> = names.map(str::to_owned).collect();
         let gone: Vec<String> =
-            self.known().keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
+            self.known().keys().filter(|name| !names.contains(*name)).cloned().collect();
+        *self.kept() = names;
         for name in gone {
             self.remove(name).await;
         }
@@ -89,11 +92,20 @@ impl ModuleObjects {
                 .map(|known| (known.wish.clone(), known.materials.clone()))
                 .collect();
             for (wish, materials) in due {
-                let name = wish.name.clone();
-                if let Some(failure) = self.go(wish, materials).await.failure {
-                    tracing::error!("ProviderModule {name}: {}", failure.message);
-                }
+                self.ask_once_more(wish, materials).await;
             }
+        }
+    }
+
+    async fn ask_once_more(&self, wish: ProviderModule, materials: Materials) {
+        let name = wish.name.clone();
+        let failure = self.go(wish, materials).await.failure;
+        let is_kept = self.kept().contains(&name);
+        if !is_kept {
+            // It went meanwhile, and what was under way for it has brought it back.
+            self.remove(name).await;
+        } else if let Some(failure) = failure {
+            tracing::error!("ProviderModule {name}: {}", failure.message);
         }
     }
 
@@ -140,6 +152,10 @@ impl ModuleObjects {
 
     fn artifact(&self, name: &str) -> Option<String> {
         self.known().get(name).and_then(|known| known.artifact.clone())
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.kept.lock().expect("no holder of this lock panics")
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Known>> {
@@ -344,4 +360,50 @@ fn refused(err: &RefuseModuleError) -> Failure {
         RefuseModuleError::Leaks(_) => "LeaksSecrets",
     };
     lasting(reason, report(err))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::modules::compiler::CompileLimits;
+
+    /// It is never taken in, as what it is granted does not exist; it is known all the same.
+    fn wish() -> ProviderModule {
+        ProviderModule {
+            name: "ntfy".to_owned(),
+            kind: "ntfy".to_owned(),
+            source: ModuleSource::Object,
+            digest: None,
+            grants: vec!["everything".to_owned()],
+            rollout: herald_core::rollout::Rollout::default(),
+            namespaces: Vec::new(),
+            interval: Duration::from_secs(60),
+            memory_bytes: None,
+            running: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_went_while_its_source_was_asked_again_does_not_come_back() {
+        let engine = crate::modules::engine().unwrap();
+        let limits = CompileLimits { memory_mib: 1, cpu_seconds: 1 };
+        let objects = ModuleObjects::new(
+            Arc::new(Modules::new(engine.clone())),
+            Admission::new(engine, limits),
+            Registries::new(BTreeSet::new(), 1),
+        );
+        let names = || objects.known().keys().cloned().collect::<Vec<_>>();
+
+        objects.keep_only(["ntfy"].into_iter()).await;
+        objects.install(wish(), Materials::default()).await;
+        objects.ask_once_more(wish(), Materials::default()).await;
+        assert_eq!(names(), ["ntfy"]);
+
+        objects.keep_only([].into_iter()).await;
+        // Its turn came before that, and ends after it.
+        objects.ask_once_more(wish(), Materials::default()).await;
+        assert!(names().is_empty(), "{:?}", names());
+    }
 }
