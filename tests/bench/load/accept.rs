@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::meter::{Rounds, percentile};
@@ -18,36 +19,63 @@ const PROBE_BYTES: usize = 4096;
 /// A file that the probe writes over again, as SQLite does with its log.
 const PROBE_PAGES: u64 = 1024;
 
-/// Latency at 1,000 events a second. A window of the probe follows each window of Herald: the disk of a virtual machine
-/// stalls at times, and only what was measured in the same minute can be compared.
+/// Latency at 1,000 events a second, against a probe of the disk at the same pace: once beside Herald, so that both meet the
+/// same disk and the same two cores, and once by turns, with the machine to itself. The disk of a virtual machine stalls at
+/// times, and only what was measured in the same minute can be compared.
 pub(crate) fn latency() {
     let sink = Sink::start(TAKEN, None);
     let herald = Service::herald(&one_way(&format!("http://{}/", sink.address)), &[]);
-    let (mut event_p50, mut event_p99) = (Rounds::default(), Rounds::default());
-    let (mut disk_p50, mut disk_p99) = (Rounds::default(), Rounds::default());
+    let (mut beside, mut by_turns) = (Pair::default(), Pair::default());
     let mut first = 0;
-    for round in 0..=ROUNDS {
+    let mut post = || {
         let events = poster::sorted(&poster::paced(herald.events, RATE, WINDOW, first));
         // Numbers are given in steps of the connections, some further than others.
         first += 100_000;
-        let disk = probe(herald.data(), round as u64);
+        events
+    };
+    for round in 0..=ROUNDS {
+        let seed = round as u64;
+        let (events, disk) = thread::scope(|scope| {
+            let disk = scope.spawn(|| probe(herald.data(), seed));
+            (post(), disk.join().unwrap())
+        });
+        let (events_alone, disk_alone) = (post(), probe(herald.data(), seed));
         // The first round warms up.
         if round > 0 {
-            event_p50.add_micros(percentile(&events, 50));
-            event_p99.add_micros(percentile(&events, 99));
-            disk_p50.add_micros(percentile(&disk, 50));
-            disk_p99.add_micros(percentile(&disk, 99));
+            beside.add(&events, &disk);
+            by_turns.add(&events_alone, &disk_alone);
         }
     }
     println!(
-        "accept at {RATE}/s, {ROUNDS} windows of {WINDOW:?}, us, median [least-most] of the windows"
+        "accept at {RATE}/s, {ROUNDS} windows of {WINDOW:?} each, us, median [least-most] of the windows"
     );
-    println!("  202            p50 {event_p50}   p99 {event_p99}");
-    println!("  fdatasync 4 KB p50 {disk_p50}   p99 {disk_p99}");
-    println!(
-        "  p99 against the disk's: {:.2} x (aim: 2.5)",
-        event_p99.median() / disk_p99.median()
-    );
+    beside.print("the probe beside it (aim: 2.5)");
+    by_turns.print("the probe by turns, alone");
+}
+
+/// What Herald and the probe took, window by window.
+#[derive(Default)]
+struct Pair {
+    event_p50: Rounds,
+    event_p99: Rounds,
+    disk_p50: Rounds,
+    disk_p99: Rounds,
+}
+
+impl Pair {
+    fn add(&mut self, events: &[Duration], disk: &[Duration]) {
+        self.event_p50.add_micros(percentile(events, 50));
+        self.event_p99.add_micros(percentile(events, 99));
+        self.disk_p50.add_micros(percentile(disk, 50));
+        self.disk_p99.add_micros(percentile(disk, 99));
+    }
+
+    fn print(&self, title: &str) {
+        let ratio = self.event_p99.median() / self.disk_p99.median();
+        println!("  {title}: p99 {ratio:.2} x");
+        println!("    202            p50 {}   p99 {}", self.event_p50, self.event_p99);
+        println!("    fdatasync 4 KB p50 {}   p99 {}", self.disk_p50, self.disk_p99);
+    }
 }
 
 /// Syncs of the disk at the same pace, each counted from the moment at which it was due.
