@@ -35,8 +35,8 @@ test-languages: setup
 test-cluster: setup
 	$(CARGO) test --locked --workspace --test cluster -- --test-threads=1
 
-## test-image: makes the image of deploy/Dockerfile without a daemon and runs it; compiles a static release build for musl
-## (a quarter of an hour), as root, with apt-get
+## test-image: makes the image of deploy/Dockerfile without a daemon and runs it; compiles a static binary for musl and
+## optimises it as a whole (a quarter of an hour), as root, with apt-get
 test-image: setup
 	rustup target list --installed | grep -qx x86_64-unknown-linux-musl || rustup target add x86_64-unknown-linux-musl
 	{ command -v buildah && command -v musl-gcc; } >/dev/null || { apt-get update && apt-get install --yes --no-install-recommends buildah musl-tools; }

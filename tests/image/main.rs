@@ -1,7 +1,7 @@
 //! The image of `deploy/Dockerfile`, made and run without a daemon: a static binary, the Dockerfile's own last stage, and
 //! a root that cannot be written.
 //!
-//! `make test-image` runs this; `cargo test` alone does not, as it compiles Herald once more, in a release build for musl,
+//! `make test-image` runs this; `cargo test` alone does not, as it compiles Herald once more, as the image has it, for musl,
 //! and needs root, Debian's packages `buildah` and `musl-tools`, and the target of rustup. What is not looked at is the
 //! Dockerfile's first stage, whose base comes from a registry of images.
 
@@ -47,10 +47,10 @@ fn stdout(command: &mut Command) -> String {
 fn binary() -> PathBuf {
     let cargo = option_env!("CARGO").unwrap_or("cargo");
     let mut build = Command::new(cargo);
-    build.args(["build", "--locked", "--release", "--target", TARGET]);
+    build.args(["build", "--locked", "--profile", "dist", "--target", TARGET]);
     build.args(["--package", "herald-controller", "--bin", "herald"]);
     stdout(build.current_dir(root()));
-    root().join("target").join(TARGET).join("release/herald")
+    root().join("target").join(TARGET).join("dist/herald")
 }
 
 /// Whether a program needs nothing beside it: no loader is named in it.
